@@ -48,7 +48,8 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/python -m pytest --quiet tests/test_untrusted_paths.py tests/test_tree.py tests/test_imports_of_tests.py
+	$(BIN)/python -m pytest --quiet tests/test_untrusted_paths.py tests/test_tree.py tests/test_words.py \
+		tests/test_imports_of_tests.py
 	$(BIN)/cfn-lint .build/package/sam.json
 	$(BIN)/python -m infra.aws.package .build/package-prod prod
 	$(BIN)/cfn-lint .build/package-prod/sam.json

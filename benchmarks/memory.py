@@ -16,7 +16,7 @@ from websockets.asyncio.client import unix_connect
 from agent.kinds import shiny_r
 from agent.processes import fresh
 from agent.processes.command import WorkerSpec
-from agent.processes.preloaded import Preloaded
+from agent.processes.preloaded import PreloadedProcess
 from agent.processes.r_process import Starter
 from agent.processes.worker import Worker
 from machine import process
@@ -48,7 +48,7 @@ async def measure(
         folder.chmod(0o755)  # noqa: ASYNC240
         shutil.copytree(app, folder / "app")
         forked: dict[int, float] = {}
-        preloaded = Preloaded()
+        preloaded = PreloadedProcess()
         try:
             async with growing(folder / "app", output, preloaded.fork) as grow:
                 for count in counts:

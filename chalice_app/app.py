@@ -130,7 +130,7 @@ def instance_watch(event: watch.WatchEvent, context: Any) -> None:
 
 
 @app.lambda_function()
-def agents_restart(event: restarting.RestartEvent, context: Any) -> restarting.Told:
+def agents_restart(event: restarting.RestartEvent, context: Any) -> restarting.RestartCount:
     """Restart an app (invoked by the command, a publish or a sync)."""
     here.bind()
     return restarting.restart(event, here.agents, here.clock)
@@ -171,7 +171,7 @@ def keep_active(event: CloudWatchEvent) -> None:
 
 
 @app.lambda_function()
-def app_configure(event: dict[str, Any], context: Any) -> configure.Configured:
+def app_configure(event: dict[str, Any], context: Any) -> configure.AppConfiguration:
     """Show or change an app's settings (invoked by the command or another permitted caller).
 
     ``event`` is ``{"location": "/PATH", "settings": {NAME: VALUE}}``.

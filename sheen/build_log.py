@@ -16,7 +16,7 @@ _NOTHING_THERE = ("NoSuchKey", "404", "InvalidRange", "416", "AccessDenied", "40
 """S3's answers for a missing object, with and without the right to list the bucket."""
 
 
-class BuildLog:
+class BuildLogReader:
     """Reads what was added to a build log since the last look.
 
     A build that is tried again begins a new log, which is then read from its beginning.

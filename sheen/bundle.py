@@ -11,7 +11,7 @@ from typing import NamedTuple
 from chalicelib.errors import Malformed
 from chalicelib.publishing import rscignore
 from chalicelib.publishing.keys import ENDINGS
-from chalicelib.publishing.limits import Limits
+from chalicelib.publishing.limits import BundleLimits
 from chalicelib.publishing.packing import why_left_out, zip_files
 
 NAMED = 8
@@ -22,7 +22,7 @@ class NotAnApp(Malformed):
     """The folder cannot be published."""
 
 
-class Packed(NamedTuple):
+class PackedBundle(NamedTuple):
     """A bundle that was made."""
 
     fingerprint: str
@@ -31,7 +31,7 @@ class Packed(NamedTuple):
     """What the author should know: what was left out and why, and what came from elsewhere."""
 
 
-def zip_folder(folder: Path, bundle: Path) -> Packed:
+def zip_folder(folder: Path, bundle: Path) -> PackedBundle:
     """Zip ``folder`` into the file ``bundle``.
 
     A link to a file becomes that file. A link to a folder of the app stays a link. A link to a
@@ -60,7 +60,7 @@ def zip_folder(folder: Path, bundle: Path) -> Packed:
         raise NotAnApp(
             f"{error.filename or folder}: it cannot be read ({error.strerror}); {way_out}"
         ) from error
-    return Packed(fingerprint, [*_told(found.left_out), *found.notes])
+    return PackedBundle(fingerprint, [*_told(found.left_out), *found.notes])
 
 
 class _Found:
@@ -101,9 +101,9 @@ class _Found:
                     (str(to), "a link to nothing" if path.is_symlink() else "not a file")
                 )
 
-    def _rules(self, folder: Path, at: PurePosixPath, names: list[str]) -> rscignore.Rules:
+    def _rules(self, folder: Path, at: PurePosixPath, names: list[str]) -> rscignore.IgnoreRules:
         if rscignore.NAME not in names:
-            return rscignore.Rules(())
+            return rscignore.IgnoreRules(())
         with (folder / rscignore.NAME).open("rb") as file:
             rules = rscignore.read(file.read(rscignore.LARGEST))
         for line in rules.without_effect(names):
@@ -112,11 +112,11 @@ class _Found:
 
     def _add_file(self, path: Path, to: PurePosixPath) -> None:
         self.files[str(to)] = path
-        if self._from_elsewhere and len(self.files) > Limits().files:
+        if self._from_elsewhere and len(self.files) > BundleLimits().files:
             raise NotAnApp(
-                f"{self._app}: it has more than {Limits().files:,} files, with those of the folders that "  # noqa: E501
-                f"{', '.join(self._from_elsewhere[:NAMED])} lead to; copy there what the "
-                "app needs, "
+                f"{self._app}: it has more than {BundleLimits().files:,} files, with those of the "
+                f"folders that {', '.join(self._from_elsewhere[:NAMED])} lead to; copy there what "
+                "the app needs, "
                 "let a sync bring it, or name the link in a file .rscignore beside it"
             )
 

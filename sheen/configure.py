@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from chalicelib.apps import locations
-from chalicelib.apps.configure import Configured, Source
+from chalicelib.apps.configure import AppConfiguration, ValueSource
 from chalicelib.apps.errors import BadChange
 from chalicelib.configuration.declaring import LayerKind
 from chalicelib.configuration.deployment import Settings
@@ -21,11 +21,11 @@ def configure(settings: Settings, location: str, words: Sequence[str]) -> None:
     :func:`sheen.functions.call` does; then nothing has changed.
     """
     event = {"location": locations.check(location), "settings": changes(words)}
-    configured: Configured = json.loads(call(settings, "app_configure", event))
+    configured: AppConfiguration = json.loads(call(settings, "app_configure", event))
     table(("SETTING", "VALUE", "FROM"), rows(configured))
 
 
-def rows(configured: Configured) -> list[tuple[str, str, str]]:
+def rows(configured: AppConfiguration) -> list[tuple[str, str, str]]:
     """Return each setting, or each entry of a map, with its value and where it comes from. Pure."""
     sources = configured["sources"]
     values = {
@@ -42,7 +42,7 @@ def _entries(name: str, value: object) -> dict[str, object]:
     return {name: value}
 
 
-def told(source: Source) -> str:
+def told(source: ValueSource) -> str:
     """Say where a value comes from.
 
     >>> told({"layer": "bundle", "where": "sheen.toml", "ceiling": "largest_size"})

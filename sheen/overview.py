@@ -20,7 +20,7 @@ def show_apps() -> None:
         return
     now = time.time()
     running = census.living(instances.everywhere(), now)
-    own = {app.name: [row for row in running if row.location == app.name] for app in rows}
+    own = {app.name: [row for row in running if row.app == app.name] for app in rows}
     table(
         ("LOCATION", "STATE", "VISIBILITY", "SESSIONS", "VERSION", "URL"),
         [
@@ -57,7 +57,7 @@ def show_instances() -> None:
         [
             (
                 row.instance_id,
-                row.location or f"(spare, {row.size})",
+                row.app or f"(spare, {row.size})",
                 row.state,
                 row.phase,
                 row.worker or "-",
@@ -66,7 +66,7 @@ def show_instances() -> None:
                 str(int(row.capacity)),
                 age(row, now),
             )
-            for row in sorted(rows, key=lambda row: (row.location, row.slot))
+            for row in sorted(rows, key=lambda row: (row.app, row.slot))
         ],
     )
 

@@ -17,7 +17,7 @@ from chalicelib.publishing import build_log
 from chalicelib.publishing.keys import BundleKey
 from chalicelib.publishing.model import Bundle
 from chalicelib.publishing.status import OVER, BundleStatus
-from sheen.build_log import BuildLog
+from sheen.build_log import BuildLogReader
 from sheen.bundle import ending_of, fingerprint_of, zip_folder
 
 PATIENCE = 15 * 60.0
@@ -97,7 +97,7 @@ def follow(
     seconds. Raise :class:`PublishFailed` if the bundle is rejected, or if there is no news for
     :data:`PATIENCE` seconds.
     """
-    log = BuildLog(bucket, key)
+    log = BuildLogReader(bucket, key)
     told, heard = "", time.monotonic()
 
     def look(*, over: bool = False) -> None:

@@ -7,14 +7,14 @@ import json
 
 from chalicelib.apps import locations
 from chalicelib.configuration.deployment import Settings
-from chalicelib.lives.restart import RestartEvent, Told
+from chalicelib.lives.restart import RestartCount, RestartEvent
 from sheen.functions import call
 
 
 def restart(settings: Settings, location: str) -> str:
     """Restart the app and return a message about it. Raise :class:`NoSuchApp`."""
     event: RestartEvent = {"location": locations.check(location), "mode": "restart"}
-    told: Told = json.loads(call(settings, "agents_restart", event))
+    told: RestartCount = json.loads(call(settings, "agents_restart", event))
     if told["not_told"]:
         return (
             f"{told['told']} instances were told, {told['not_told']} do not answer: `sheen "

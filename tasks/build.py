@@ -3,7 +3,7 @@
 The bundle is downloaded, checked, and unpacked into a temporary folder on EFS. One rename turns
 this folder into a version, so the version is complete or absent. A copy of the bundle is kept in S3
 as long as the version exists. The outcome goes to the state machine by task token:
-:class:`chalicelib.publishing.publish.Built`, or ``BadBundle`` with a sentence for the author.
+:class:`chalicelib.publishing.publish.BuildResult`, or ``BadBundle`` with a sentence for the author.
 """
 
 import functools
@@ -37,9 +37,9 @@ from chalicelib.kinds.recognition import Shape
 from chalicelib.publishing import manifest, settings_file, store
 from chalicelib.publishing.errors import BadBundle
 from chalicelib.publishing.keys import kept_key, log_key
-from chalicelib.publishing.limits import Limits
+from chalicelib.publishing.limits import BundleLimits
 from chalicelib.publishing.model import Bundle
-from chalicelib.publishing.publish import Built, built_for
+from chalicelib.publishing.publish import BuildResult, built_for
 from chalicelib.publishing.status import BundleStatus
 from chalicelib.telemetry import logger
 from machine import process
@@ -49,9 +49,9 @@ from tasks.build_log import BuildLog
 from tasks.check import check
 from tasks.discard import discard
 from tasks.kinds import builds
-from tasks.kinds.build import Build, Unpacked
+from tasks.kinds.build import Build, UnpackedBundle
 from tasks.packages import image
-from tasks.packages.restore import Place
+from tasks.packages.restore import LibraryFolders
 from tasks.packages.sweep import sweep
 
 PROGRESS_EVERY = 500
@@ -59,7 +59,7 @@ PROGRESS_EVERY = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class BuildJob:
     """The version to build, from the task's environment."""
 
     key: str
@@ -73,7 +73,7 @@ class Job:
     token: str
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> "Job":
+    def from_environment(cls, environment: Mapping[str, str]) -> "BuildJob":
         """Read the job from the environment.
 
         Raise :class:`SettingMissing` that names the variable.
@@ -101,7 +101,7 @@ class Job:
         return self.key.rsplit("/", 1)[-1]
 
 
-def build(job: Job, settings: Settings) -> Built:
+def build(job: BuildJob, settings: Settings) -> BuildResult:
     """Make the version's folder and keep its bundle; a second run finds them made (FACTS H4).
 
     Raise :class:`BadBundle`.
@@ -119,7 +119,7 @@ def build(job: Job, settings: Settings) -> Built:
         incoming_library = layout.library(incoming)
         try:
             shape, own, held = _unpack(job, settings, archive, incoming)
-            packages = Place(efs / layout.PACKAGES, incoming_library, library)
+            packages = LibraryFolders(efs / layout.PACKAGES, incoming_library, library)
             remarks = _remarks(own.get(layers.APP_FILE, ""))
             has_library = _prepare(job, settings, shape, incoming, packages, held, remarks)
             _tell(job, settings, "Activating.")
@@ -143,7 +143,7 @@ def build(job: Job, settings: Settings) -> Built:
 
 
 def _unpack(
-    job: Job, settings: Settings, archive: Path, target: Path
+    job: BuildJob, settings: Settings, archive: Path, target: Path
 ) -> tuple[Shape, dict[str, Any], AppSettings]:
     """Check everything, then unpack it.
 
@@ -154,7 +154,7 @@ def _unpack(
         if files % PROGRESS_EVERY == 0:
             _tell(job, settings, f"Unpacking: {files:,} of {len(inventory.paths):,} files.")
 
-    opened = read(archive, job.name, Limits(unpacked=settings.largest_bundle))
+    opened = read(archive, job.name, BundleLimits(unpacked=settings.largest_bundle))
     _tell(job, settings, "Checking the bundle.")
     inventory = opened.check()
     content = functools.cache(lambda path: opened.content(path, manifest.LARGEST))
@@ -174,7 +174,9 @@ def _unpack(
     return shape, own, held
 
 
-def _app_file(job: Job, shape: Shape, paths: Collection[str], opened: Archive) -> dict[str, Any]:
+def _app_file(
+    job: BuildJob, shape: Shape, paths: Collection[str], opened: Archive
+) -> dict[str, Any]:
     """Return the text of the bundle's ``.shiny_app.conf``, if it has one, under its name."""
     file = f"{shape.top}/{layers.APP_FILE}" if shape.top else layers.APP_FILE
     if file not in paths:
@@ -198,7 +200,7 @@ def _remarks(text: str) -> list[str]:
         return [f"where allow_app_override is on, the app will not start: {error}"]
 
 
-def _held(job: Job, bundle: Mapping[str, Any]) -> AppSettings:
+def _held(job: BuildJob, bundle: Mapping[str, Any]) -> AppSettings:
     """Return the settings in force with those of a bundle.
 
     Refuse settings that contradict each other or ask for an R that is not available.
@@ -228,11 +230,11 @@ def _held(job: Job, bundle: Mapping[str, Any]) -> AppSettings:
 
 
 def _prepare(
-    job: Job,
+    job: BuildJob,
     settings: Settings,
     shape: Shape,
     app: Path,
-    place: Place,
+    place: LibraryFolders,
     held: AppSettings,
     remarks: Iterable[str],
 ) -> bool:
@@ -257,7 +259,9 @@ def _prepare(
         library = _restore(
             job,
             kind,
-            Unpacked(app, place, settings, held, log, lambda what: _tell(job, settings, what)),
+            UnpackedBundle(
+                app, place, settings, held, log, lambda what: _tell(job, settings, what)
+            ),
         )
         try:
             check(
@@ -274,7 +278,7 @@ def _prepare(
     return library
 
 
-def _restore(job: Job, kind: Build, unpacked: Unpacked) -> bool:
+def _restore(job: BuildJob, kind: Build, unpacked: UnpackedBundle) -> bool:
     """Make the library of the app's own packages, if it wants any that the image lacks.
 
     Raise :class:`BadBundle`.
@@ -289,7 +293,7 @@ def _restore(job: Job, kind: Build, unpacked: Unpacked) -> bool:
         ) from error
 
 
-def _download(job: Job, bucket: str, to: Path) -> None:
+def _download(job: BuildJob, bucket: str, to: Path) -> None:
     """Download exactly the upload that the event was about, not a later one."""
     wanted: dict[str, Any] = {"Bucket": bucket, "Key": job.key}
     if job.etag:
@@ -313,7 +317,7 @@ def _download(job: Job, bucket: str, to: Path) -> None:
         raise
 
 
-def _tell(job: Job, settings: Settings, message: str) -> None:
+def _tell(job: BuildJob, settings: Settings, message: str) -> None:
     """Report progress; failures are only logged, because a message must not fail a build."""
     try:
         store.tell(
@@ -327,7 +331,7 @@ def main(environment: Mapping[str, str] = os.environ) -> int:
     """Build and report; return the exit code, which is 0 if any outcome was reported."""
     settings = Settings.from_environment(environment)
     bind(settings, App, Bundle)
-    job = Job.from_environment(environment)
+    job = BuildJob.from_environment(environment)
     with token.beating(job.token), logger.append_context_keys(bundle=job.key, version=job.version):
         try:
             built = build(job, settings)

@@ -38,7 +38,7 @@ from chalicelib.telemetry import logger
 from machine.untrusted import Folder
 from tasks import token
 from tasks.mirror.s3 import Bucket
-from tasks.mirror.work import Job, Mirror, Outcome
+from tasks.mirror.work import Mirror, MirrorJob, Outcome
 
 ROWS_AT_ONCE = 20_000
 FAILURES_TOLD = 5
@@ -57,7 +57,7 @@ class NotCopied(Broken):
 
 
 @dataclass(slots=True)
-class Work:
+class CopyWork:
     """One task's work."""
 
     name: str
@@ -73,7 +73,7 @@ class Work:
         return hashlib.sha256(self.token.encode()).hexdigest()[:16]
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> "Work":
+    def from_environment(cls, environment: Mapping[str, str]) -> "CopyWork":
         """Read the work from the environment.
 
         Raise :class:`SettingMissing` that names the variable.
@@ -121,7 +121,7 @@ def prepare(efs: Path, row: Sync) -> None:
             )
 
 
-def copy(work: Work, row: Sync, definition: SyncDefinition, run: SyncRun) -> None:
+def copy(work: CopyWork, row: Sync, definition: SyncDefinition, run: SyncRun) -> None:
     """Copy requested files until there are no more requests, or the time is over.
 
     Raise :class:`NotCopied` if some of them may succeed next time.
@@ -149,7 +149,7 @@ def parts(rows: list[SyncRequest]) -> Iterator[list[SyncRequest]]:
 
 
 def _copy_part(
-    work: Work, row: Sync, definition: SyncDefinition, bucket: Bucket, part: list[SyncRequest]
+    work: CopyWork, row: Sync, definition: SyncDefinition, bucket: Bucket, part: list[SyncRequest]
 ) -> dict[str, str]:
     """Copy one of :func:`parts`, and delete its requests unless another attempt may help.
 
@@ -171,10 +171,10 @@ def _copy_part(
     return missed
 
 
-def mirror(work: Work, definition: SyncDefinition, bucket: Bucket, below: str) -> Mirror:
+def mirror(work: CopyWork, definition: SyncDefinition, bucket: Bucket, below: str) -> Mirror:
     """Return a mirror for everything below a prefix, or for single keys."""
     efs = Path(work.settings.efs)
-    job = Job(
+    job = MirrorJob(
         prefix=definition.prefix,
         folder=layout.synced(efs, definition.name),
         incoming=incoming(work),
@@ -189,7 +189,7 @@ def mirror(work: Work, definition: SyncDefinition, bucket: Bucket, below: str) -
     return Mirror(job, bucket, work.outcome)
 
 
-def incoming(work: Work) -> Path:
+def incoming(work: CopyWork) -> Path:
     """Return the folder for a task's incomplete files.
 
     Each task has a folder of its own, because the one before it may still run.
@@ -220,7 +220,7 @@ def _discard(above: Folder, name: str) -> None:
         logger.warning("not removed", extra={"folder": str(above.path / name), "error": str(error)})
 
 
-def _pass_on_large(work: Work, definition: SyncDefinition) -> bool:
+def _pass_on_large(work: CopyWork, definition: SyncDefinition) -> bool:
     """Leave objects that are too large for a task to DataSync; return whether there are any."""
     outcome = work.outcome
     large, outcome.large = outcome.large, []
@@ -233,7 +233,7 @@ def _pass_on_large(work: Work, definition: SyncDefinition) -> bool:
     return bool(large)
 
 
-def perform(work: Work, end: Callable[[], None]) -> dict[str, Any]:
+def perform(work: CopyWork, end: Callable[[], None]) -> dict[str, Any]:
     """Do the work and return the answer; ``end`` ends the task at once."""
     row = store.find(work.name)
     definition = row.definition(work.settings.bucket)
@@ -263,7 +263,7 @@ def perform(work: Work, end: Callable[[], None]) -> dict[str, Any]:
     }
 
 
-def give_up(work: Work, error: str, cause: str) -> None:
+def give_up(work: CopyWork, error: str, cause: str) -> None:
     """Report that the work failed, and what was done, which is not done again.
 
     The cause has the form of Lambda's.
@@ -278,7 +278,7 @@ def give_up(work: Work, error: str, cause: str) -> None:
 
 
 @contextlib.contextmanager
-def _watched(work: Work, patience: float, end: Callable[[], None]) -> Iterator[None]:
+def _watched(work: CopyWork, patience: float, end: Callable[[], None]) -> Iterator[None]:
     """Send heartbeats while the context is open; see :func:`_beat`."""
     over = threading.Event()
     threading.Thread(target=_beat, args=(work, over, patience, end), daemon=True).start()
@@ -288,7 +288,7 @@ def _watched(work: Work, patience: float, end: Callable[[], None]) -> Iterator[N
         over.set()
 
 
-def _beat(work: Work, over: threading.Event, patience: float, end: Callable[[], None]) -> None:
+def _beat(work: CopyWork, over: threading.Event, patience: float, end: Callable[[], None]) -> None:
     """Send heartbeats while the work makes progress.
 
     End the task after ``patience`` seconds without progress, or if nobody waits for it.
@@ -312,7 +312,7 @@ def main(
     environment: Mapping[str, str] = os.environ, end: Callable[[], None] = lambda: os._exit(1)
 ) -> int:
     """Do the work and report; return the exit code, which is 0 if all went well."""
-    work = Work.from_environment(environment)
+    work = CopyWork.from_environment(environment)
     bind(work.settings, Bundle, Sync, SyncRequest, SyncRun)
     with logger.append_context_keys(sync=work.name, run=work.run_id):
         try:

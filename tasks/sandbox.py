@@ -35,7 +35,7 @@ Without a user of its own, a process that is left over may hold the pipe open.
 """
 
 
-class NoUser(Broken):
+class NoBuildUser(Broken):
     """Every user id for builds is in use on this machine."""
 
 
@@ -170,7 +170,7 @@ def _read(output: IO[bytes], said: Callable[[str], None]) -> None:
 def sandbox() -> Iterator[Sandbox]:
     """Yield a sandbox with an empty folder on this machine's own disk; remove both afterwards.
 
-    Raise :class:`NoUser`.
+    Raise :class:`NoBuildUser`.
     """
     with contextlib.ExitStack() as stack:
         unix_id = stack.enter_context(_user()) if os.geteuid() == 0 else None
@@ -200,7 +200,7 @@ def _user() -> Iterator[int]:
                 continue
             yield unix_id
             return
-    raise NoUser(
+    raise NoBuildUser(
         f"all of {len(UNIX_IDS):,} users for builds are taken on this machine; wait until "
         "builds have ended"
     )

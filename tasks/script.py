@@ -37,7 +37,7 @@ class ScriptFailed(Broken):
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class ScriptJob:
     """The script to run, from the task's environment."""
 
     app_id: str
@@ -47,7 +47,7 @@ class Job:
     log_key: str
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> "Job":
+    def from_environment(cls, environment: Mapping[str, str]) -> "ScriptJob":
         """Read the job from the environment.
 
         Raise :class:`SettingMissing` that names the variable, or
@@ -67,7 +67,7 @@ class Job:
             ) from None
 
 
-def run(job: Job, settings: Settings) -> list[str]:
+def run(job: ScriptJob, settings: Settings) -> list[str]:
     """Run the script and upload its output; return the keys.
 
     Raise :class:`ScriptFailed`.
@@ -198,7 +198,7 @@ def main(environment: Mapping[str, str] = os.environ) -> int:
     answer_to = environment.get("SHEEN_TASK_TOKEN", "")
     with token.beating(answer_to):
         try:
-            keys = run(Job.from_environment(environment), settings)
+            keys = run(ScriptJob.from_environment(environment), settings)
         except SheenError as error:
             logger.info("the script failed", extra={"why": str(error)})
             token.fail(answer_to, type(error).__name__, str(error))

@@ -46,7 +46,7 @@ LARGEST_STATE = 64 << 20
 """Limit in bytes of the stored state of a tree's apps; one app takes about 200."""
 
 
-class Inside(NamedTuple):
+class FolderNames(NamedTuple):
     """The names of a folder's contents."""
 
     folders: list[str]
@@ -64,7 +64,7 @@ class SyncedTree:
         self._top = top
         self._owner = os.geteuid()
 
-    def inside(self, path: str) -> Inside:
+    def inside(self, path: str) -> FolderNames:
         """List a folder; ``""`` is the tree's own, and a missing folder is empty."""
         folders_, files = [], []
         with contextlib.suppress(FileNotFoundError), self._folder(path) as folder:
@@ -75,7 +75,7 @@ class SyncedTree:
                     folders_.append(entry.name)
                 elif entry.is_file and entry.status.st_nlink == 1:
                     files.append(entry.name)
-        return Inside(sorted(folders_), sorted(files))
+        return FolderNames(sorted(folders_), sorted(files))
 
     def open(self, path: str) -> BinaryIO:
         """Open a file; raise :class:`machine.untrusted.Unsafe` if something replaced it."""
@@ -189,7 +189,7 @@ def apps_of(tree: SyncedTree, below: str) -> Iterator[SiteApp]:
             waiting += [_join(at, name) for name in reversed(inside.folders)]
 
 
-def _is_app(tree: SyncedTree, at: str, inside: Inside) -> bool:
+def _is_app(tree: SyncedTree, at: str, inside: FolderNames) -> bool:
     pages = [
         f"{name}/index.html"
         for name in inside.folders
@@ -245,9 +245,9 @@ def _files(tree: SyncedTree, top: str) -> list[str]:
     return sorted(found)
 
 
-def _rules(tree: SyncedTree, folder: str, inside: Inside) -> rscignore.Rules:
+def _rules(tree: SyncedTree, folder: str, inside: FolderNames) -> rscignore.IgnoreRules:
     if rscignore.NAME not in inside.files:
-        return rscignore.Rules(())
+        return rscignore.IgnoreRules(())
     with tree.open(_join(folder, rscignore.NAME)) as file:
         return rscignore.read(file.read(rscignore.LARGEST))
 

@@ -107,13 +107,13 @@ class Agent:
     def place(self, session_id: str) -> None:
         """Put a session on a worker, as the agent does."""
         match spread.spread(self.workers, self._limits):
-            case spread.Open():
+            case spread.OnNewWorker():
                 self.opened += 1
                 worker = self.opened
                 self.workers[worker] = 0
-            case spread.On(worker):
+            case spread.OnWorker(worker):
                 pass
-            case spread.Full():
+            case spread.WorkersFull():
                 raise AssertionError(f"a seat of {self.ref} was given that it does not have")
         self.workers[worker] += 1
         self.by_session[session_id] = worker
@@ -211,7 +211,7 @@ class Day:
             seated = None
             with self._environment() as environment:
                 found = environment.directory.find(location, engine.now)
-                assert isinstance(found, directory.Found)
+                assert isinstance(found, directory.AppAtPath)
                 version_id = str(VersionId(found.app.app_id, str(found.app.active_version)))
                 answer = environment.scheduler.seat(
                     version_id, location, self._settings, session_id, place

@@ -107,7 +107,7 @@ class Instances:
         version_id: str,
         slot: int,
         *,
-        location: str,
+        app: str,
         capacity: int,
         now: float,
         size: str = "large",

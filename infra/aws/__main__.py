@@ -12,7 +12,7 @@ from infra.aws.deploy import Aws
 from infra.aws.errors import DeployError
 from infra.aws.plan import cost_lines, plan_lines
 from infra.aws.settings import Stage, load
-from infra.aws.synth import Template, synthesise
+from infra.aws.synth import StackTemplate, synthesise
 from infra.declared import TREE, admin_environment
 from infra.shell import exports
 
@@ -22,7 +22,7 @@ def say(line: str) -> None:
     print(line, flush=True)  # noqa: T201  # it is a command
 
 
-def templates_of(stage: Stage) -> list[Template]:
+def templates_of(stage: Stage) -> list[StackTemplate]:
     """Make the stage's templates; the error names any broken rule."""
     with tempfile.TemporaryDirectory() as folder:
         return synthesise(stage, Path(folder))

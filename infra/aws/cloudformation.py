@@ -13,7 +13,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from infra.aws.errors import DeployError
-from infra.aws.synth import Template
+from infra.aws.synth import StackTemplate
 
 POLL_SECONDS = 3.0
 MOST_TEMPLATE_BYTES = 51_200
@@ -41,7 +41,7 @@ The new resource is empty.
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ResourceChange:
     """A resource that a deployment would change."""
 
     action: str
@@ -68,11 +68,11 @@ class Stacks:
 
     def put(
         self,
-        template: Template,
+        template: StackTemplate,
         parameters: Mapping[str, str],
         *,
         protected: bool,
-        upload: Callable[[Template, str], str],
+        upload: Callable[[StackTemplate, str], str],
     ) -> dict[str, str]:
         """Create or update the stack to match the template; return its outputs.
 
@@ -123,7 +123,7 @@ class Stacks:
         # CDK's own outputs, from stack to stack.
         return {key: value for key, value in outputs.items() if not key.startswith("ExportsOutput")}
 
-    def retained(self, template: Template) -> list[tuple[str, str]]:
+    def retained(self, template: StackTemplate) -> list[tuple[str, str]]:
         """Return type and name of the stack's resources that outlive it.
 
         Return nothing if the stack does not exist.
@@ -141,7 +141,7 @@ class Stacks:
             == "Retain"
         ]
 
-    def changes(self, template: Template) -> list[Change]:
+    def changes(self, template: StackTemplate) -> list[ResourceChange]:
         """Return what deploying the template would change, compared with the deployed template.
 
         Parameters are not compared.
@@ -157,9 +157,9 @@ class Stacks:
 
     def _request(
         self,
-        template: Template,
+        template: StackTemplate,
         parameters: Mapping[str, str],
-        upload: Callable[[Template, str], str],
+        upload: Callable[[StackTemplate, str], str],
     ) -> dict[str, Any]:
         text = json.dumps(template.body, separators=(",", ":"))
         return {
@@ -257,7 +257,7 @@ class Stacks:
         return None if stack["StackStatus"] == "DELETE_COMPLETE" else stack
 
 
-def deletable(template: Template) -> Template:
+def deletable(template: StackTemplate) -> StackTemplate:
     """Return the template with deletable tables, so that a failed creation can be rolled back.
 
     This function is pure.
@@ -268,22 +268,28 @@ def deletable(template: Template) -> Template:
         else one
         for name, one in template.body["Resources"].items()
     }
-    return Template(template.stack, template.region, {**template.body, "Resources": resources})
+    return StackTemplate(template.stack, template.region, {**template.body, "Resources": resources})
 
 
-def compare(deployed: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[Change]:
+def compare(deployed: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[ResourceChange]:
     """Return how the resources of one template differ from those of another.
 
     This function is pure.
     """
     added = [
-        Change("Add", name, one["Type"]) for name, one in wanted.items() if name not in deployed
+        ResourceChange("Add", name, one["Type"])
+        for name, one in wanted.items()
+        if name not in deployed
     ]
     removed = [
-        Change("Remove", name, one["Type"]) for name, one in deployed.items() if name not in wanted
+        ResourceChange("Remove", name, one["Type"])
+        for name, one in deployed.items()
+        if name not in wanted
     ]
     modified = [
-        Change("Replace" if _replaces(one, wanted[name]) else "Modify", name, wanted[name]["Type"])
+        ResourceChange(
+            "Replace" if _replaces(one, wanted[name]) else "Modify", name, wanted[name]["Type"]
+        )
         for name, one in deployed.items()
         if name in wanted and one != wanted[name]
     ]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.aws.settings import Stage
-from infra.aws.synth import Template
+from infra.aws.synth import StackTemplate
 from infra.declared import MACHINES
 
 PRICES = Path(__file__).with_name("prices.toml")
@@ -78,7 +78,7 @@ def has_prices(region: str) -> bool:
 
 
 def idle(
-    stage: Stage, templates: Iterable[Template], price: Prices, schedules: Iterable[str]
+    stage: Stage, templates: Iterable[StackTemplate], price: Prices, schedules: Iterable[str]
 ) -> list[Item]:
     """Return the costs of a month without visitors.
 

@@ -16,7 +16,7 @@ from chalicelib.visits.address import edge_proof
 from infra.aws import ending, existing_network, obstacles, tagging
 from infra.aws.cloudformation import POLL_SECONDS, Stacks
 from infra.aws.errors import DeployError
-from infra.aws.functions import ChaliceFunctions, Record
+from infra.aws.functions import ChaliceFunctions, ChaliceRecord
 from infra.aws.image import Run, push_images, run_command
 from infra.aws.place import aws_place
 from infra.aws.scan import scan_lines
@@ -26,19 +26,19 @@ from infra.aws.steps import (
     DeleteFunctions,
     DeleteSecret,
     DeleteStack,
+    DeployFunctions,
+    DeployStack,
     EndTransfers,
     EndWork,
-    Functions,
-    Image,
     Known,
     LinkedRole,
+    PushImage,
     Secret,
-    Stack,
     Step,
     Tags,
     Triggers,
 )
-from infra.aws.synth import Template
+from infra.aws.synth import StackTemplate
 from infra.aws.throttles import set_throttles
 from infra.aws.triggers import set_triggers
 from infra.declared import DECLARED, TREE, Declared, Place
@@ -152,7 +152,7 @@ class Aws:
         match step:
             case LinkedRole():
                 _make_linked_role(self._client("iam"))
-            case Stack(template):
+            case DeployStack(template):
                 stacks = self.stacks(template.region)
                 upload = functools.partial(self._upload, known.get("Bucket", ""))
                 outputs = stacks.put(
@@ -167,7 +167,7 @@ class Aws:
                         f"one, by NS records: {servers}"
                     )
                 return outputs
-            case Image():
+            case PushImage():
                 ecr, repository = self._client("ecr"), known["Repository"]
                 compute = self._stage.compute
                 arguments = {
@@ -181,7 +181,7 @@ class Aws:
                     for line in scan_lines(ecr, repository, image, time.sleep, self._poll_seconds):
                         self._say(f"  {line}")
                 return {name: image.name for name, image in pushed.items()}
-            case Functions():
+            case DeployFunctions():
                 place = dataclasses.replace(self.place(known), reserves=self._can_reserve())
                 streams = {name: known[output] for name, output in STREAM_VARIABLES.items()}
                 return _apis(self._functions.deploy(place, streams))
@@ -275,7 +275,7 @@ class Aws:
             edge_proof=edge_proof(known["EdgeSecret"]) if "EdgeSecret" in known else "",
         )
 
-    def _upload(self, bucket: str, template: Template, text: str) -> str:
+    def _upload(self, bucket: str, template: StackTemplate, text: str) -> str:
         """Upload a template for CloudFormation; return its URL."""
         key = f"deployment/templates/{template.stack}.json"
         self._client("s3").put_object(Bucket=bucket, Key=key, Body=text.encode())
@@ -314,7 +314,7 @@ def _make_linked_role(iam: Any) -> None:
         iam.create_service_linked_role(AWSServiceName=ECS)
 
 
-def parameters_of(template: Template, known: Known) -> dict[str, str]:
+def parameters_of(template: StackTemplate, known: Known) -> dict[str, str]:
     """Return the stack's parameters, from known values.
 
     Raise :class:`DeployError` if one is neither known nor has a default. This function is pure.
@@ -330,6 +330,6 @@ def parameters_of(template: Template, known: Known) -> dict[str, str]:
     return {name: known[name] for name in parameters if name in known}
 
 
-def _apis(record: Record) -> dict[str, str]:
+def _apis(record: ChaliceRecord) -> dict[str, str]:
     ids = {"RestApi": record.api("rest_api"), "WebsocketApi": record.api("websocket_api")}
     return {name: value for name, value in ids.items() if value}

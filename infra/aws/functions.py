@@ -27,7 +27,7 @@ KEY = "deployment/chalice.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class ChaliceRecord:
     """What Chalice has deployed, and what it was made from."""
 
     deployed: dict[str, Any] = field(default_factory=dict)
@@ -60,7 +60,7 @@ class ChaliceFunctions:
             say,
         )
 
-    def deploy(self, place: Place, environment: dict[str, str]) -> Record:
+    def deploy(self, place: Place, environment: dict[str, str]) -> ChaliceRecord:
         """Deploy the functions, unless neither they nor their configuration have changed.
 
         ``environment`` holds variables that ``app.py`` reads while Chalice imports it, beside the
@@ -74,9 +74,9 @@ class ChaliceFunctions:
             self._say("  nothing has changed")
             return before
         try:
-            after = Record(self._run(place, "deploy", before, environment), made_from)
+            after = ChaliceRecord(self._run(place, "deploy", before, environment), made_from)
         except DeployError:
-            self._keep(place.bucket, Record(self._deployed(place) or before.deployed))
+            self._keep(place.bucket, ChaliceRecord(self._deployed(place) or before.deployed))
             raise
         self._keep(place.bucket, after)
         return after
@@ -91,16 +91,18 @@ class ChaliceFunctions:
         self._run(place, "delete", before, environment)
         self._s3.delete_object(Bucket=place.bucket, Key=KEY)
 
-    def record(self, bucket: str) -> Record:
+    def record(self, bucket: str) -> ChaliceRecord:
         """Return the record of the last deployment, which is empty if there was none."""
         try:
-            return Record(**json.loads(self._s3.get_object(Bucket=bucket, Key=KEY)["Body"].read()))
+            return ChaliceRecord(
+                **json.loads(self._s3.get_object(Bucket=bucket, Key=KEY)["Body"].read())
+            )
         except ClientError as error:
             if error.response["Error"]["Code"] in ("NoSuchKey", "NoSuchBucket"):
-                return Record()
+                return ChaliceRecord()
             raise
 
-    def _keep(self, bucket: str, record: Record) -> None:
+    def _keep(self, bucket: str, record: ChaliceRecord) -> None:
         body = json.dumps({"deployed": record.deployed, "made_from": record.made_from})
         self._s3.put_object(Bucket=bucket, Key=KEY, Body=body.encode())
 
@@ -118,7 +120,7 @@ class ChaliceFunctions:
         return deployed
 
     def _run(
-        self, place: Place, command: str, before: Record, environment: dict[str, str]
+        self, place: Place, command: str, before: ChaliceRecord, environment: dict[str, str]
     ) -> dict[str, Any]:
         if before.deployed:
             file = self._work / ".chalice" / "deployed" / f"{place.stage}.json"

@@ -31,7 +31,7 @@ COMPRESSION = "zstd"
 """Compression of the layers; Fargate unpacks zstd fastest (FACTS E1)."""
 
 
-class Pushed(NamedTuple):
+class PushedImage(NamedTuple):
     """An image in the repository."""
 
     tag: str
@@ -76,7 +76,7 @@ def push_images(
     declared: Declared,
     arguments: Mapping[str, str],
     run: Run = run_command,
-) -> dict[str, Pushed]:
+) -> dict[str, PushedImage]:
     """Build and push the images of all task definitions, unless the repository has them already.
 
     Return them by :func:`image_parameter`. ``client`` is boto3's for ECR, ``repository`` the
@@ -100,7 +100,7 @@ def _push(
     tag: str,
     arguments: Mapping[str, str],
     run: Run,
-) -> Pushed:
+) -> PushedImage:
     digest = _digest(client, repository, tag)
     anew = digest is None
     if anew:
@@ -140,7 +140,7 @@ def _push(
             f"docker says that it pushed {repository}:{tag}, but the repository does not have it"
         )
     _check_layers(client, repository, tag)
-    return Pushed(tag, f"{repository}@{digest}", anew)
+    return PushedImage(tag, f"{repository}@{digest}", anew)
 
 
 def tag_of(tree: Path, arguments: Mapping[str, str]) -> str:

@@ -7,15 +7,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from infra.aws import costs
-from infra.aws.cloudformation import REPLACING, Change
+from infra.aws.cloudformation import REPLACING, ResourceChange
 from infra.aws.settings import Stage
-from infra.aws.synth import Template
+from infra.aws.synth import StackTemplate
 from infra.declared import MACHINES
 
 _SIGNS = {"Add": "+", "Modify": "~", "Replace": "!", "Remove": "-"}
 
 
-def plan_lines(changes: Mapping[str, Sequence[Change]]) -> Iterator[str]:
+def plan_lines(changes: Mapping[str, Sequence[ResourceChange]]) -> Iterator[str]:
     """Yield the changes of each stack.
 
     The lines name each resource, or for a new stack the number of resources of each type.
@@ -45,7 +45,7 @@ def plan_lines(changes: Mapping[str, Sequence[Change]]) -> Iterator[str]:
     yield "are made of has, and the tasks that start from then on have them."
 
 
-def cost_lines(stage: Stage, templates: Sequence[Template], app: str) -> Iterator[str]:
+def cost_lines(stage: Stage, templates: Sequence[StackTemplate], app: str) -> Iterator[str]:
     """Yield the lines of the bill; ``app`` is the source of ``app.py``."""
     price = costs.prices(stage.region)
     items = costs.idle(stage, templates, price, costs.schedules_of(app))

@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from infra.aws.image import Pushed
+from infra.aws.image import PushedImage
 
 PATIENCE_SECONDS = 180
 MOST_NAMED = 10
@@ -17,7 +17,11 @@ _GRAVE = ("CRITICAL", "HIGH")
 
 
 def scan_lines(
-    client: Any, repository: str, image: Pushed, sleep: Callable[[float], None], poll_seconds: float
+    client: Any,
+    repository: str,
+    image: PushedImage,
+    sleep: Callable[[float], None],
+    poll_seconds: float,
 ) -> Iterator[str]:
     """Yield ECR's findings for an image, once ECR has scanned it.
 

@@ -305,12 +305,22 @@ class Waf:
     """Refuse addresses on AWS's list of known attackers."""
 
 
+MOST_DOMAINS = 9
+"""A certificate has at most ten names, unless AWS raises the quota."""
+
+
 @dataclass(frozen=True, slots=True)
 class Edge:
     """CloudFront: one domain for pages and sockets."""
 
     domain: str = setting(_DOMAIN)
     """The domain of all apps."""
+    domains: tuple[str, ...] = setting(_each(_DOMAIN), default=())
+    """More domains that lead here: of apps with one of their own, or a `server_name`'s.
+
+    Those in the zone get their DNS records. For others, the deployment waits for the record that
+    ACM asks for, and you point the domain at the distribution.
+    """
     zone: str = setting(_DOMAIN, default="")
     """The Route 53 zone that the domain is in; by default the domain's own."""
     zone_id: str = setting(_matches(r"Z[A-Z0-9]+", "a hosted zone's id, Z…"), default="")
@@ -330,6 +340,11 @@ class Edge:
     """Write CloudFront's log of requests to CloudWatch Logs."""
     waf: Waf | None = None
 
+    def is_in_zone(self, domain: str) -> bool:
+        """Return whether a domain's records are in the zone."""
+        zone = self.zone or self.domain
+        return domain == zone or domain.endswith(f".{zone}")
+
 
 @dataclass(frozen=True, slots=True)
 class Alarms:
@@ -344,7 +359,7 @@ class Alarms:
 
 
 @dataclass(frozen=True, slots=True)
-class Throttled:
+class Rates:
     """Rates that the APIs accept from all visitors together.
 
     Requests above them are answered with 429, which costs nothing. Browsers try again.
@@ -394,7 +409,7 @@ class Stage:
     storage: Storage = field(default_factory=Storage)
     data: tuple[DataBucket, ...] = ()
     compute: Compute = field(default_factory=Compute)
-    throttle: Throttled = field(default_factory=Throttled)
+    throttle: Rates = field(default_factory=Rates)
     edge: Edge | None = None
     alarms: Alarms = field(default_factory=Alarms)
 
@@ -473,6 +488,15 @@ def _check_together(stage: Stage, file: str) -> None:
         raise BadStage(
             f"{file}: edge.domain is {edge.domain!r}; it must be {edge.zone} (edge.zone) "
             f"or end in .{edge.zone}"
+        )
+    if edge is not None and len(edge.domains) > MOST_DOMAINS:
+        raise BadStage(
+            f"{file}: edge.domains has {len(edge.domains)} domains; one certificate has at most "
+            f"{MOST_DOMAINS} besides edge.domain"
+        )
+    if edge is not None and len({edge.domain, *edge.domains}) <= len(edge.domains):
+        raise BadStage(
+            f"{file}: edge.domains repeats a domain; name each once, without edge.domain"
         )
     if edge is not None and edge.countries and edge.waf is None:
         raise BadStage(

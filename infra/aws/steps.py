@@ -11,7 +11,7 @@ from typing import Protocol
 
 from infra.aws.errors import DeployError
 from infra.aws.settings import Stage
-from infra.aws.synth import Template
+from infra.aws.synth import StackTemplate
 
 Known = Mapping[str, str]
 """Values found out so far, by name: ``Bucket``, ``WebsocketApi``, ``AgentImage``, …"""
@@ -31,13 +31,13 @@ class LinkedRole:
 
 
 @dataclass(frozen=True, slots=True)
-class Stack:
+class DeployStack:
     """Create or change a CloudFormation stack.
 
     Each of its parameters is a known value of the same name, or has a default.
     """
 
-    template: Template
+    template: StackTemplate
 
     @property
     def title(self) -> str:
@@ -45,14 +45,14 @@ class Stack:
 
 
 @dataclass(frozen=True, slots=True)
-class Image:
+class PushImage:
     """Build the tasks' images and push them: ``AgentImage``, ``BuildsImage``."""
 
     title: str = "images of the tasks"
 
 
 @dataclass(frozen=True, slots=True)
-class Functions:
+class DeployFunctions:
     """Run ``chalice deploy``, configured from known values; finds ``RestApi`` and ``WebsocketApi``.
 
     This does nothing if neither code nor configuration has changed.
@@ -134,9 +134,9 @@ class DeleteSecret:
 
 Step = (
     LinkedRole
-    | Stack
-    | Image
-    | Functions
+    | DeployStack
+    | PushImage
+    | DeployFunctions
     | Tags
     | Triggers
     | Secret
@@ -158,32 +158,32 @@ class Executor(Protocol):
         """
 
 
-def deployment(stage: Stage, templates: Iterable[Template]) -> list[Step]:
+def deployment(stage: Stage, templates: Iterable[StackTemplate]) -> list[Step]:
     """Return the steps of ``make deploy``.
 
     The first deployment deploys the functions twice. Their environment and rights name the
     WebSocket API, which is deployed together with them.
     """
     by_name = {template.stack.removeprefix(f"{stage.base}-"): template for template in templates}
-    first = [Stack(by_name.pop(name)) for name in BEFORE_FUNCTIONS]
-    rest = [Stack(template) for template in by_name.values()]
+    first = [DeployStack(by_name.pop(name)) for name in BEFORE_FUNCTIONS]
+    rest = [DeployStack(template) for template in by_name.values()]
     roles = next(step for step in first if step.template.stack == f"{stage.base}-roles")
     secret = [Secret()] if stage.edge else []
     return [
         LinkedRole(),
         *first,
-        Image(),
+        PushImage(),
         *secret,
-        Functions(),
+        DeployFunctions(),
         roles,
-        Functions(),
+        DeployFunctions(),
         Tags(),
         Triggers(),
         *rest,
     ]
 
 
-def removal(stage: Stage, templates: Iterable[Template]) -> list[Step]:
+def removal(stage: Stage, templates: Iterable[StackTemplate]) -> list[Step]:
     """Return the steps of ``make destroy``: a deployment in reverse, except for what is kept.
 
     Visitors can come until the APIs are deleted, and what they start can run until the state

@@ -21,7 +21,7 @@ os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "18,20")
 
 
 @dataclass(frozen=True, slots=True)
-class Template:
+class StackTemplate:
     """The template of one stack."""
 
     stack: str
@@ -30,7 +30,7 @@ class Template:
     body: dict[str, Any]
 
 
-def synthesise(stage: Stage, folder: Path, declared: Declared = DECLARED) -> list[Template]:
+def synthesise(stage: Stage, folder: Path, declared: Declared = DECLARED) -> list[StackTemplate]:
     """Make the templates, in deployment order; leave CDK's own files in ``folder``.
 
     Raise :class:`NotSynthesised` if a template breaks a rule of cdk-nag's AWS Solutions without a
@@ -54,7 +54,7 @@ def synthesise(stage: Stage, folder: Path, declared: Declared = DECLARED) -> lis
     except RuntimeError as error:
         raise NotSynthesised(f"stage {stage.name}: {_broken_rules(folder) or error}") from error
     return [
-        Template(
+        StackTemplate(
             stack.stack_name, stack.region, assembly.get_stack_by_name(stack.stack_name).template
         )
         for stack in stacks
@@ -77,35 +77,35 @@ def _broken_rules(folder: Path) -> str:
 def _add_stacks(app: Any, stage: Stage, declared: Declared) -> list[Any]:
     from aws_cdk import aws_iam as iam
 
-    from infra.aws.stacks.alarms import Alarms
-    from infra.aws.stacks.compute import Compute
-    from infra.aws.stacks.data import Data
-    from infra.aws.stacks.edge import Edge, Zone
-    from infra.aws.stacks.firewall import Guard
-    from infra.aws.stacks.functions import Functions
-    from infra.aws.stacks.network import Network
-    from infra.aws.stacks.orchestration import Orchestration
-    from infra.aws.stacks.roles import Roles
-    from infra.aws.stacks.storage import Storage
+    from infra.aws.stacks.alarms import AlarmsStack
+    from infra.aws.stacks.compute import ComputeStack
+    from infra.aws.stacks.data import DataStack
+    from infra.aws.stacks.edge import EdgeStack, ZoneStack
+    from infra.aws.stacks.firewall import GuardStack
+    from infra.aws.stacks.functions import FunctionsStack
+    from infra.aws.stacks.network import NetworkStack
+    from infra.aws.stacks.orchestration import OrchestrationStack
+    from infra.aws.stacks.roles import RolesStack
+    from infra.aws.stacks.storage import StorageStack
 
     place = aws_place(stage)
-    network = Network(app, stage)
-    data = Data(app, stage, declared, place)
-    storage = Storage(app, stage, declared, place, data, network)
-    roles = Roles(app, stage, declared, data, storage)
-    functions = Functions(app, stage, declared)
-    compute = Compute(app, stage, declared, data, storage, roles)
-    orchestration = Orchestration(app, stage, declared, roles)
+    network = NetworkStack(app, stage)
+    data = DataStack(app, stage, declared, place)
+    storage = StorageStack(app, stage, declared, place, data, network)
+    roles = RolesStack(app, stage, declared, data, storage)
+    functions = FunctionsStack(app, stage, declared)
+    compute = ComputeStack(app, stage, declared, data, storage, roles)
+    orchestration = OrchestrationStack(app, stage, declared, roles)
     stacks = [network, data, storage, roles, functions, compute, orchestration]
     if stage.edge:
-        zone = None if stage.edge.zone_id else Zone(app, stage, stage.edge)
-        edge = Edge(app, stage, stage.edge, zone.zone if zone else None)
+        zone = None if stage.edge.zone_id else ZoneStack(app, stage, stage.edge)
+        edge = EdgeStack(app, stage, stage.edge, zone.zone if zone else None)
         stacks += [
             *([zone] if zone else []),
-            *([Guard(app, stage)] if stage.edge.waf else []),
+            *([GuardStack(app, stage)] if stage.edge.waf else []),
             edge,
         ]
-    stacks.append(Alarms(app, stage, declared, orchestration))
+    stacks.append(AlarmsStack(app, stage, declared, orchestration))
     if stage.permissions_boundary:
         for stack in stacks:
             boundary = iam.ManagedPolicy.from_managed_policy_name(

@@ -22,8 +22,8 @@ from infra.declared.logs import LOG_GROUPS, LogGroup
 from infra.declared.machines import STATE_MACHINES, TREE, StateMachine, machine_statements
 from infra.declared.names import camel
 from infra.declared.place import Place
-from infra.declared.rights import Role, Statement, start
-from infra.declared.rules import RULES, Rule
+from infra.declared.rights import IamRole, Statement, start
+from infra.declared.rules import RULES, EventRule
 from infra.declared.syncs import TOPICS, Topic, datasync_role
 from infra.declared.tables import TABLES, TableDeclaration
 from infra.declared.tasks import (
@@ -45,14 +45,14 @@ __all__ = [
     "TREE",
     "BucketRules",
     "Declared",
+    "EventRule",
     "FunctionDeclaration",
+    "IamRole",
     "LogGroup",
     "Machine",
     "Mount",
     "Place",
-    "Role",
     "Root",
-    "Rule",
     "StateMachine",
     "Statement",
     "StreamReading",
@@ -71,12 +71,12 @@ class Declared:
     tables: tuple[TableDeclaration, ...]
     task_definitions: tuple[TaskDefinition, ...] = ()
     state_machines: tuple[StateMachine, ...] = ()
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[EventRule, ...] = ()
     log_groups: tuple[LogGroup, ...] = ()
     bucket: BucketRules = field(default_factory=lambda: BucketRules({}))
     functions: tuple[FunctionDeclaration, ...] = ()
     topics: tuple[Topic, ...] = ()
-    other_roles: Callable[[Place], tuple[Role, ...]] = field(default=lambda _place: ())
+    other_roles: Callable[[Place], tuple[IamRole, ...]] = field(default=lambda _place: ())
     """Roles of services that are not components of this declaration."""
     function_environment: Callable[[Place, bool], Mapping[str, str]] = field(
         default=lambda _place, _in_vpc: {}
@@ -142,17 +142,19 @@ class Declared:
         of_tasks = {task.role: task.mounts for task in self.task_definitions}
         return {**of_tasks, **{role.name: role.mounts for role in self.other_roles(place)}}
 
-    def roles(self, place: Place) -> dict[str, Role]:
+    def roles(self, place: Place) -> dict[str, IamRole]:
         """Return every role, by its name.
 
         Each function, task, state machine and rule has one, and so has ECS, for starting tasks.
         """
         roles = [
-            Role(function.role, "lambda.amazonaws.com", tuple(function_statements(place, function)))
+            IamRole(
+                function.role, "lambda.amazonaws.com", tuple(function_statements(place, function))
+            )
             for function in self.functions
         ]
         tasks = {
-            task.role: Role(task.role, "ecs-tasks.amazonaws.com", tuple(task.statements(place)))
+            task.role: IamRole(task.role, "ecs-tasks.amazonaws.com", tuple(task.statements(place)))
             for task in self.task_definitions
         }
         roles += tasks.values()
@@ -160,12 +162,12 @@ class Declared:
             roles.append(execution_role(place))
         for machine in self.state_machines:
             roles.append(
-                Role(
+                IamRole(
                     machine.role, "states.amazonaws.com", tuple(machine_statements(place, machine))
                 )
             )
         roles += (
-            Role(rule.role, "events.amazonaws.com", (start(place, rule.state_machine),))
+            IamRole(rule.role, "events.amazonaws.com", (start(place, rule.state_machine),))
             for rule in self.rules
         )
         roles += self.other_roles(place)

@@ -73,6 +73,7 @@ def function(place: Place, in_vpc: bool) -> dict[str, str]:
         "SHEEN_MOST_INSTANCES": str(place.most_instances),
         "SHEEN_EDGE_PROOF": place.edge_proof,
         "SHEEN_MOST_HELD": str(place.most_held),
+        "SHEEN_ONE_MACHINE": "true" if place.one_machine else "false",
         "SHEEN_BODIES_URL": place.bodies_url,
         "POWERTOOLS_SERVICE_NAME": place.app,
         "POWERTOOLS_TRACE_DISABLED": "false" if place.traced else "true",

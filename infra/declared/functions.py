@@ -19,7 +19,7 @@ from chalicelib.instances.spares import PREFIX as SPARE
 from chalicelib.instances.state import InstanceState, Phase
 from chalicelib.publishing.model import Bundle
 from chalicelib.scheduler.queue.model import QueuePlace
-from chalicelib.sessions.connections.model import Connection
+from chalicelib.sessions.connections.model import ConnectionRow
 from chalicelib.syncs.model import Sync
 from chalicelib.unix_ids.model import UnixId, UnixUser
 from infra.declared import environments, errands, syncs
@@ -245,14 +245,14 @@ FUNCTIONS = (
     FunctionDeclaration(
         "websocket_connect",
         15,
-        lambda place: (items(place, Connection, "PutItem"), items(place, Instance, "GetItem")),
+        lambda place: (items(place, ConnectionRow, "PutItem"), items(place, Instance, "GetItem")),
         in_vpc=True,
         memory_mb=512,
     ),
     FunctionDeclaration(
         "websocket_message",
         29,
-        lambda place: (items(place, Connection, "GetItem"), items(place, Instance, "GetItem")),
+        lambda place: (items(place, ConnectionRow, "GetItem"), items(place, Instance, "GetItem")),
         in_vpc=True,
         memory_mb=512,
         traced=False,  # a trace of each frame would cost more than the frame
@@ -261,8 +261,10 @@ FUNCTIONS = (
         "websocket_disconnect",
         29,
         lambda place: (
-            items(place, Connection, "GetItem", "DeleteItem"),
+            items(place, ConnectionRow, "GetItem", "DeleteItem"),
             items(place, Instance, "GetItem"),
+            items(place, ConfigurationRow, "GetItem"),
+            objects(place, APPLIED, "GetObject"),
         ),
         in_vpc=True,
         memory_mb=512,

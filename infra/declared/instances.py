@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from chalicelib.instances.ceilings.model import Ceiling
 from chalicelib.instances.model import Instance
-from chalicelib.sessions.connections.model import Connection
+from chalicelib.sessions.connections.model import ConnectionRow
 from infra.declared.place import Place
 from infra.declared.rights import Statement, connections, index, items
 
@@ -35,8 +35,8 @@ def list_and_stop_tasks(
 def tell_visitors(place: Place) -> Iterable[Statement]:
     """Allow telling an instance's visitors why it ends, and forgetting their connections."""
     return (
-        index(place, Connection, "instance"),
-        items(place, Connection, "DeleteItem"),
+        index(place, ConnectionRow, "instance"),
+        items(place, ConnectionRow, "DeleteItem"),
         connections(place),
     )
 

@@ -95,6 +95,8 @@ class Place:
     """Largest number of requests that wait in a Lambda at once for apps to start; 0 means none."""
     edge_proof: str = ""
     """See :attr:`chalicelib.configuration.deployment.Settings.edge_proof`."""
+    one_machine: bool = False
+    """See :attr:`chalicelib.configuration.deployment.Settings.one_machine`."""
     throttle: Throttle = field(default_factory=Throttle)
     """Rates that the APIs accept."""
     reserves: bool = True

@@ -91,7 +91,7 @@ def is_wide(resource: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Role:
+class IamRole:
     """The identity of a component when it calls AWS."""
 
     name: str

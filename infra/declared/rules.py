@@ -9,7 +9,7 @@ from infra.declared.place import Place
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class EventRule:
     """An EventBridge rule that starts a state machine with the event as its input."""
 
     name: str
@@ -30,4 +30,4 @@ def _bundle_uploaded(place: Place) -> dict[str, Any]:
     }
 
 
-RULES = (Rule("bundle-uploaded", _bundle_uploaded, "publish"),)
+RULES = (EventRule("bundle-uploaded", _bundle_uploaded, "publish"),)

@@ -11,7 +11,16 @@ from chalicelib.syncs.model import Sync, SyncRequest, SyncRun
 from infra.declared import file_system as files
 from infra.declared.bucket import BUNDLES
 from infra.declared.place import OtherBucket, Place
-from infra.declared.rights import Conditions, Role, Statement, invoke, items, objects, start, tokens
+from infra.declared.rights import (
+    Conditions,
+    IamRole,
+    Statement,
+    invoke,
+    items,
+    objects,
+    start,
+    tokens,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +89,7 @@ def _other_objects(place: Place) -> tuple[str, ...]:
     return tuple(f"{bucket.arn}/{bucket.prefix}*" for bucket in place.other_buckets)
 
 
-def datasync_role(place: Place) -> Role:
+def datasync_role(place: Place) -> IamRole:
     """Declare the role by which DataSync reads buckets.
 
     It may list whole buckets. When a location is made, DataSync tries HeadBucket, which has no
@@ -88,7 +97,7 @@ def datasync_role(place: Place) -> Role:
     """
     buckets = (place.bucket_arn(), *_other_arns(place))
     tagged = (f"{place.bucket_arn()}/{OWN_DATA}*", *_other_objects(place))
-    return Role(
+    return IamRole(
         "datasync",
         "datasync.amazonaws.com",
         (

@@ -19,7 +19,7 @@ from infra.declared.bucket import BUNDLES, KEPT, OUTCOMES
 from infra.declared.file_system import Mount
 from infra.declared.logs import APPS, writing
 from infra.declared.place import Place
-from infra.declared.rights import Role, Statement, connections, items, nothing, objects, tokens
+from infra.declared.rights import IamRole, Statement, connections, items, nothing, objects, tokens
 
 
 class Machine(NamedTuple):
@@ -127,9 +127,9 @@ def run_tasks(place: Place, definitions: Iterable[tuple[str, str]]) -> Iterable[
     )
 
 
-def execution_role(place: Place) -> Role:
+def execution_role(place: Place) -> IamRole:
     """Declare the role by which ECS starts tasks."""
-    return Role(
+    return IamRole(
         TASK_EXECUTION_ROLE,
         "ecs-tasks.amazonaws.com",
         (

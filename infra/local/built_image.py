@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.emulator.errors import CannotStart
-from infra.local.image import CONFIGURATION, DOCKERFILE, Image, base_of, debian
+from infra.local.image import CONFIGURATION, DOCKERFILE, BuiltImage, base_of, debian
 
 _LAST_LINES = 30
 
@@ -57,7 +57,7 @@ class Builder:
         return configuration
 
     @contextmanager
-    def mounted(self, image: str) -> Iterator[Image]:
+    def mounted(self, image: str) -> Iterator[BuiltImage]:
         """Yield the image as a folder, for the duration of the context."""
         container = self._run("from", image)
         try:
@@ -67,7 +67,7 @@ class Builder:
             (root / CONFIGURATION).write_text(
                 json.dumps({"environment": environment, "volumes": sorted(told["Volumes"])})
             )
-            yield Image.load(root)
+            yield BuiltImage.load(root)
         finally:
             self._run("umount", container)
             self._run("rm", container)
@@ -95,7 +95,7 @@ class Builder:
 @contextmanager
 def built(
     tree: Path, folder: Path, target: str = "agent"
-) -> Iterator[tuple[Image, dict[str, Any]]]:
+) -> Iterator[tuple[BuiltImage, dict[str, Any]]]:
     """Build the tree's image; yield it and its configuration for the duration of the context.
 
     ``folder`` holds the image meanwhile.

@@ -5,17 +5,17 @@ from pathlib import Path
 
 from infra.declared import ROOTS, Declared, Place
 from infra.emulator.ecs import task_mounts
-from infra.emulator.ecs.definition import Container, Mount, TaskDefinition
-from infra.local.image import Image
+from infra.emulator.ecs.definition import Container, RegisteredTask, TaskMount
+from infra.local.image import BuiltImage
 from infra.local.settings import LocalSettings
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-def task_definitions(declared: Declared, place: Place) -> tuple[TaskDefinition, ...]:
+def task_definitions(declared: Declared, place: Place) -> tuple[RegisteredTask, ...]:
     """Return every declared task definition."""
     return tuple(
-        TaskDefinition(
+        RegisteredTask(
             family=place.name(task.name),
             container=task.container,
             command=task.command,
@@ -25,7 +25,7 @@ def task_definitions(declared: Declared, place: Place) -> tuple[TaskDefinition, 
             role=task.role,
             role_arn=place.role_arn(task.role),
             stop_timeout_seconds=task.stop_timeout_seconds,
-            mounts=tuple(Mount(mount.root, mount.write) for mount in task.mounts),
+            mounts=tuple(TaskMount(mount.root, mount.write) for mount in task.mounts),
             tags=place.tags,
         )
         for task in declared.task_definitions
@@ -39,9 +39,9 @@ class Containers:
         """Read the image, if there is one, and make the folders of the file system."""
         self._settings = settings
         task_mounts.make_roots(settings.efs, ROOTS)
-        self._image = Image.load(settings.image) if settings.image is not None else None
+        self._image = BuiltImage.load(settings.image) if settings.image is not None else None
 
-    def make(self, definition: TaskDefinition, command: Sequence[str]) -> Container:
+    def make(self, definition: RegisteredTask, command: Sequence[str]) -> Container:
         """Return what runs ``command`` with the definition's mounts."""
         settings, tree = self._settings, self._settings.tree
         if self._image is not None:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from infra.declared.tasks import DROPPED_CAPABILITIES
 from infra.emulator.ecs import task_mounts
-from infra.emulator.ecs.definition import Mount
+from infra.emulator.ecs.definition import TaskMount
 from infra.emulator.errors import CannotStart
 
 DOCKERFILE = Path("workers/Dockerfile")
@@ -34,7 +34,7 @@ _CAPABILITIES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Instruction:
     """An instruction of a Dockerfile."""
 
     name: str
@@ -42,7 +42,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Image:
+class BuiltImage:
     """An image that has been made."""
 
     root: Path
@@ -50,7 +50,7 @@ class Image:
     volumes: tuple[str, ...] = ()
 
     @classmethod
-    def load(cls, root: Path) -> "Image":
+    def load(cls, root: Path) -> "BuiltImage":
         """Read what :func:`make` has made; raise :class:`CannotStart` if there is nothing."""
         try:
             document = json.loads((root / CONFIGURATION).read_text())
@@ -66,7 +66,7 @@ class Image:
         """The folder of the browser client's files in the image."""
         return self.environment["SHEEN_CLIENT_DIR"]
 
-    def command(self, shared: Path, mounts: Iterable[Mount], argv: Sequence[str]) -> list[str]:
+    def command(self, shared: Path, mounts: Iterable[TaskMount], argv: Sequence[str]) -> list[str]:
         """Return a command that runs ``argv`` in the image, in a mount namespace of its own.
 
         The namespace has ``mounts`` of ``shared`` at the same place as here, and ends with the
@@ -113,21 +113,23 @@ class Image:
         ]
 
 
-def steps(dockerfile: str, target: str) -> Iterator[Step]:
+def steps(dockerfile: str, target: str) -> Iterator[Instruction]:
     """Yield the instructions of a target and of the targets that it is based on.
 
     The first is the FROM of its base image.
     """
     joined = re.sub(r"\\\n\s*", " ", re.sub(r"(?m)^\s*#.*\n", "", dockerfile))
-    stages: dict[str, list[Step]] = {}
-    current: list[Step] = []
+    stages: dict[str, list[Instruction]] = {}
+    current: list[Instruction] = []
     for line in filter(None, map(str.strip, joined.splitlines())):
         name, _, rest = line.partition(" ")
         if name == "FROM":
             base, _, stage = rest.partition(" AS ")
-            current = stages[stage] = [*stages[base]] if base in stages else [Step(name, base)]
+            current = stages[stage] = (
+                [*stages[base]] if base in stages else [Instruction(name, base)]
+            )
         else:
-            current.append(Step(name, rest.strip()))
+            current.append(Instruction(name, rest.strip()))
     yield from stages[target]
 
 
@@ -137,7 +139,7 @@ def base_of(dockerfile: str, target: str) -> str:
     return first.rest
 
 
-def make(tree: Path, root: Path, target: str = "agent") -> Image:
+def make(tree: Path, root: Path, target: str = "agent") -> BuiltImage:
     """Make the image in ``root``, which must not exist.
 
     Raise :class:`CannotStart` that says what failed.
@@ -171,7 +173,7 @@ def make(tree: Path, root: Path, target: str = "agent") -> Image:
             case other:
                 raise CannotStart(f"{DOCKERFILE}: infra/local/image.py does not know {other}")
     (root / CONFIGURATION).write_text(json.dumps({"environment": environment, "volumes": volumes}))
-    return Image.load(root)
+    return BuiltImage.load(root)
 
 
 def debian(image: str, root: Path) -> None:

@@ -4,7 +4,7 @@ from chalicelib.configuration.rules import plain
 from infra.declared import Place
 from infra.emulator.gateway import WebSocketRoutes
 from infra.emulator.settings import ACCOUNT, REGION
-from infra.local.image import Image
+from infra.local.image import BuiltImage
 from infra.local.settings import STAGE, LocalSettings
 
 
@@ -20,13 +20,14 @@ def local_place(settings: LocalSettings, app: str = "sheen") -> Place:
         efs=str(settings.efs),
         client_dir=str(settings.tree / "client" / "dist")
         if settings.image is None
-        else Image.load(settings.image).client_dir,
+        else BuiltImage.load(settings.image).client_dir,
         subnets=("subnet-local-a", "subnet-local-b"),
         task_security_group="sg-local-tasks",
         function_subnets=("subnet-10ca1000",),
         function_security_group="sg-10ca1000",
         app=app,
         bodies_url="/",
+        one_machine=True,
         bundle_gb=plain(settings.bundle_gb),
         spares=settings.spares,
         most_instances=settings.most_instances,

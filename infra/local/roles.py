@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping
 
 from infra.declared import Declared, Place
 from infra.declared.tasks import TASK_EXECUTION_ROLE
-from infra.emulator.rights import Guard, Needs, Policy, Role
+from infra.emulator.rights import Guard, Needs, Policy, RoleDocuments
 
 
-def roles(declared: Declared, place: Place) -> tuple[Role, ...]:
+def roles(declared: Declared, place: Place) -> tuple[RoleDocuments, ...]:
     """Return every declared role."""
     return tuple(
-        Role(
+        RoleDocuments(
             name=role.name,
             arn=place.role_arn(role.name),
             service=role.service,

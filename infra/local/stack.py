@@ -12,6 +12,7 @@ from typing import NamedTuple, Self
 
 from chalicelib import layout
 from infra.declared import DECLARED, Declared, admin_environment
+from infra.declared.place import REST_FUNCTION
 from infra.emulator.clock import Clock
 from infra.emulator.console import Console
 from infra.emulator.control import Control
@@ -36,7 +37,7 @@ from infra.emulator.keys import ADMIN, DATASYNC, Keys
 from infra.emulator.lambdas.api import LambdaApi
 from infra.emulator.lambdas.invoker import LambdaInvoker
 from infra.emulator.lambdas.runtime_api import RuntimeApi
-from infra.emulator.logs.service import LogGroup, LogsApi
+from infra.emulator.logs.service import LogGroupFiles, LogsApi
 from infra.emulator.moto.client import Moto
 from infra.emulator.rights import Guard
 from infra.emulator.rights.files import FileRoles
@@ -44,6 +45,7 @@ from infra.emulator.s3.events import S3Events
 from infra.emulator.s3.shown import Shown, ShownFolders
 from infra.emulator.settings import REGION
 from infra.local import checks, configured, roles
+from infra.local.access_logs import AccessLogFiles, in_bucket
 from infra.local.app_logs import AppLogs
 from infra.local.configured import Machine
 from infra.local.containers import Containers, task_definitions
@@ -424,6 +426,16 @@ class Stack:
             lambda function: variables[function.name],
             self.clock,
         )
+        access_logs = AccessLogFiles(
+            [
+                self.settings.logs / f"{self.place.function_name(name)}.log"
+                for name in (REST_FUNCTION, "websocket_disconnect")
+            ],
+            in_bucket(self._moto, self.place.bucket),
+            self.console.say,
+        )
+        access_logs.start()
+        self._started.push_async_callback(access_logs.stop)
         invoker.start()
         self._started.push_async_callback(invoker.stop)
         return invoker
@@ -437,7 +449,7 @@ class Stack:
         names = AppLogs(self._moto, self.place)
         return LogsApi(
             {
-                self.place.log_group(group.name): LogGroup(
+                self.place.log_group(group.name): LogGroupFiles(
                     self.settings.logs / group.name, group.retention_days, names.file_name
                 )
                 for group in self.declared.log_groups

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.mirror.s3 import Bucket, ReadFailed
-from tasks.mirror.work import Job, Mirror, Outcome
+from tasks.mirror.work import Mirror, MirrorJob, Outcome
 
 TELL_EVERY = 0.1
 
@@ -41,7 +41,7 @@ def main() -> int:
     teller.start()
     error = ""
     try:
-        job = Job(
+        job = MirrorJob(
             prefix=given["prefix"],
             folder=Path(given["folder"]),
             incoming=Path(given["incoming"]),

@@ -17,9 +17,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from chalicelib.publishing.errors import BadBundle
-from chalicelib.publishing.limits import Limits
+from chalicelib.publishing.limits import BundleLimits
 from tasks.archive import tars, zips
-from tasks.archive.entries import Entry, check_path
+from tasks.archive.entries import ArchiveEntry, check_path
 from tasks.archive.inventory import Inventory, take
 
 __all__ = ["Archive", "check_path", "read"]
@@ -27,7 +27,7 @@ __all__ = ["Archive", "check_path", "read"]
 _CHUNK = 1 << 20
 
 
-def read(archive: Path, bundle: str, limits: Limits) -> "Archive":
+def read(archive: Path, bundle: str, limits: BundleLimits) -> "Archive":
     """Open an archive; ``bundle`` is its name in messages.
 
     Raise :class:`BadBundle` if it is neither zip nor tar.gz.
@@ -50,8 +50,8 @@ class Archive:
         self,
         archive: Path,
         bundle: str,
-        limits: Limits,
-        entries: Callable[[Path, str, Limits], Iterator[Entry]],
+        limits: BundleLimits,
+        entries: Callable[[Path, str, BundleLimits], Iterator[ArchiveEntry]],
     ) -> None:
         self._archive = archive
         self._bundle = bundle
@@ -120,7 +120,7 @@ class Archive:
                 (target / path).symlink_to(os.path.relpath(leads_to, os.path.dirname(path) or "."))  # noqa: PTH120
             return written
 
-    def _entries(self) -> Iterator[Entry]:
+    def _entries(self) -> Iterator[ArchiveEntry]:
         return self._open(self._archive, self._bundle, self._limits)
 
     @contextmanager
@@ -149,7 +149,7 @@ class Archive:
                 f"bundle {self._bundle}: it is damaged ({error}); pack it anew"
             ) from error
 
-    def _write(self, entry: Entry, to: Path, room: int) -> int:
+    def _write(self, entry: ArchiveEntry, to: Path, room: int) -> int:
         """Write one file of at most ``room`` bytes; return its size."""
         to.parent.mkdir(parents=True, exist_ok=True)
         size = 0

@@ -19,7 +19,7 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 _JUNK = re.compile(r"(^|/)(__MACOSX(/|$)|\._[^/]*$|\.DS_Store$)")
 
 
-class Entry(NamedTuple):
+class ArchiveEntry(NamedTuple):
     """A file, or a link to a file or folder of the same archive, that may be written."""
 
     path: str

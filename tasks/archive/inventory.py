@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from chalicelib.publishing.errors import BadBundle
-from chalicelib.publishing.limits import Limits, too_many
-from tasks.archive.entries import SHOWN, Entry
+from chalicelib.publishing.limits import BundleLimits, too_many
+from tasks.archive.entries import SHOWN, ArchiveEntry
 
 
 class Inventory(NamedTuple):
@@ -23,13 +23,15 @@ class Inventory(NamedTuple):
     """Bytes of all files, as claimed by the archive."""
 
 
-def take(entries: Iterable[Entry], packed: int, bundle: str, limits: Limits) -> Inventory:
+def take(
+    entries: Iterable[ArchiveEntry], packed: int, bundle: str, limits: BundleLimits
+) -> Inventory:
     """Check all entries; raise :class:`BadBundle` that names the first that breaks a rule.
 
     ``packed`` is the size of the archive in bytes.
     """
     seen = _Names(bundle)
-    links: list[Entry] = []
+    links: list[ArchiveEntry] = []
     paths: list[str] = []
     size = 0
     for entry in entries:
@@ -75,7 +77,7 @@ class _Names:
         """The number of files and folders."""
         return len(self.files) + len(self.folders)
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: ArchiveEntry) -> None:
         path = entry.path
         above = {path[:at] for at in range(len(path)) if path[at] == "/"}
         if path in self.files or path in self.folders or above & self.files:
@@ -106,7 +108,7 @@ def _folded(name: str) -> bytes:
     ).digest()
 
 
-def _check_target(link: Entry, names: _Names, links: set[str], bundle: str) -> None:
+def _check_target(link: ArchiveEntry, names: _Names, links: set[str], bundle: str) -> None:
     target = link.link_to
     assert target is not None
 

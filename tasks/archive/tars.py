@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from chalicelib.publishing.errors import BadBundle
-from chalicelib.publishing.limits import Limits, too_many
-from tasks.archive.entries import Entry, check_link, check_path, check_time, is_junk
+from chalicelib.publishing.limits import BundleLimits, too_many
+from tasks.archive.entries import ArchiveEntry, check_link, check_path, check_time, is_junk
 
 _LARGEST_HEADER = 64 * 1024
 _HEADERS = 2048
@@ -28,7 +28,7 @@ _MANY_DIGITS = re.compile(rb"[0-9]{%d}" % (_DIGITS + 1))
 _BLOCK = 1 << 18
 
 
-def entries_of(archive: Path, bundle: str, limits: Limits) -> Iterator[Entry]:
+def entries_of(archive: Path, bundle: str, limits: BundleLimits) -> Iterator[ArchiveEntry]:
     """Read a tar.gz from beginning to end.
 
     The content of an entry must be read before the next entry is requested. Raise
@@ -65,7 +65,7 @@ def entries_of(archive: Path, bundle: str, limits: Limits) -> Iterator[Entry]:
                 if is_link
                 else None
             )
-            yield Entry(
+            yield ArchiveEntry(
                 path,
                 number,
                 0 if link_to else member.size,
@@ -134,7 +134,7 @@ class _Counted(gzip.GzipFile):
     Files, headers and padding all count.
     """
 
-    def __init__(self, archive: Path, bundle: str, limits: Limits) -> None:
+    def __init__(self, archive: Path, bundle: str, limits: BundleLimits) -> None:
         super().__init__(archive, "rb")
         self._bundle = bundle
         self._limits = limits

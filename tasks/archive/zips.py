@@ -9,8 +9,8 @@ from pathlib import Path
 
 from chalicelib.publishing import packing
 from chalicelib.publishing.errors import BadBundle
-from chalicelib.publishing.limits import Limits, too_many
-from tasks.archive.entries import Entry, check_link, check_path, check_time, is_junk
+from chalicelib.publishing.limits import BundleLimits, too_many
+from tasks.archive.entries import ArchiveEntry, check_link, check_path, check_time, is_junk
 
 _SIZE, _LOCATION = 5, 9
 """Indexes of the directory's size and the end record's position in zipfile's tuple."""
@@ -30,7 +30,7 @@ _TIME = struct.Struct("<Bi")
 _LONGEST_TARGET = 4096
 
 
-def entries_of(archive: Path, bundle: str, limits: Limits) -> Iterator[Entry]:
+def entries_of(archive: Path, bundle: str, limits: BundleLimits) -> Iterator[ArchiveEntry]:
     """Read a zip's directory; raise :class:`BadBundle` at the first entry that is not allowed."""
     _check_directory(archive, bundle, limits)
     with zipfile.ZipFile(archive) as opened:
@@ -65,7 +65,7 @@ def entries_of(archive: Path, bundle: str, limits: Limits) -> Iterator[Entry]:
                 with opened.open(info) as file:
                     target = file.read(_LONGEST_TARGET).decode(errors="replace")
                 link_to = check_link(path, target, number, bundle, from_top=False)
-            yield Entry(
+            yield ArchiveEntry(
                 path,
                 number,
                 0 if link_to else info.file_size,
@@ -99,7 +99,7 @@ def _time_of(info: zipfile.ZipInfo) -> float | None:
         return None
 
 
-def _check_directory(archive: Path, bundle: str, limits: Limits) -> None:
+def _check_directory(archive: Path, bundle: str, limits: BundleLimits) -> None:
     """Raise :class:`BadBundle` if a zip lists too much.
 
     zipfile reads the whole directory into memory, whatever its size.

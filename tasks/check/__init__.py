@@ -37,7 +37,7 @@ _LONGEST = 1500
 _WAY_OUT = "with check = false in its sheen.toml it is published as it is"
 
 
-class Finding(NamedTuple):
+class CheckFinding(NamedTuple):
     """Something that does not work, or may not."""
 
     certain: bool
@@ -96,7 +96,7 @@ def _looks_elsewhere(folder: Folder, beside: list[str], settings: AppSettings) -
     return False
 
 
-def told(finding: Finding) -> str:
+def told(finding: CheckFinding) -> str:
     """Return a finding as the author reads it.
 
     This function is pure.
@@ -191,7 +191,7 @@ def _look(
     libraries: list[Path],
     elsewhere: bool,
     settings: AppSettings,
-) -> list[Finding] | None:
+) -> list[CheckFinding] | None:
     """Return the findings, or None if the check did not finish."""
     mark = secrets.token_hex(16)
     variables = {
@@ -200,7 +200,7 @@ def _look(
         **kind.variables(":".join(map(str, libraries))),
     }
     command = kind.command(mark, files, elsewhere)
-    found: list[Finding] = []
+    found: list[CheckFinding] = []
     done = False
 
     def heard(line: str) -> None:
@@ -211,7 +211,7 @@ def _look(
         done = done or words[1] == "done"
         if words[1] in ("refuse", "doubt") and words[3].isdecimal():
             found.append(
-                Finding(
+                CheckFinding(
                     words[1] == "refuse", words[2], int(words[3]), words[4].replace("\\n", "\n")
                 )
             )

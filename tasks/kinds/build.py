@@ -8,15 +8,15 @@ from typing import NamedTuple
 from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.configuration.deployment import Settings
 from tasks.build_log import BuildLog
-from tasks.packages.restore import Place, Tell
+from tasks.packages.restore import LibraryFolders, Tell
 
 
 @dataclass(frozen=True, slots=True)
-class Unpacked:
+class UnpackedBundle:
     """An unpacked bundle, and what the step that installs its packages may use."""
 
     app: Path
-    place: Place
+    place: LibraryFolders
     deployment: Settings
     settings: AppSettings
     """The settings in force with those of the bundle."""
@@ -59,7 +59,7 @@ class Check:
 class Build:
     """How a version of one kind is built."""
 
-    restore: Callable[[Unpacked], bool]
+    restore: Callable[[UnpackedBundle], bool]
     """Makes the library of the app's own packages; returns False if the image's are enough.
 
     Raises :class:`chalicelib.publishing.errors.BadBundle`.

@@ -8,13 +8,13 @@ from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.configuration.repositories import Indexes
 from chalicelib.kinds.shiny_python import KIND, Entrypoint
 from tasks import check
-from tasks.kinds.build import Build, Check, Files, Unpacked
+from tasks.kinds.build import Build, Check, Files, UnpackedBundle
 from tasks.packages import python, requirements
 
 __all__ = ["BUILD", "KIND", "files_of"]
 
 
-def _restore(unpacked: Unpacked) -> bool:
+def _restore(unpacked: UnpackedBundle) -> bool:
     if not (unpacked.app / requirements.FILE).is_file():
         return False
     indexes = Indexes.parse(unpacked.deployment.python_repositories)

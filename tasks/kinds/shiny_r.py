@@ -7,13 +7,13 @@ from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.configuration.repositories import Repositories
 from chalicelib.kinds.shiny_r import KIND
 from tasks import check
-from tasks.kinds.build import Build, Check, Files, Unpacked
+from tasks.kinds.build import Build, Check, Files, UnpackedBundle
 from tasks.packages import locks, restore
 
 __all__ = ["BUILD", "KIND", "files_of"]
 
 
-def _restore(unpacked: Unpacked) -> bool:
+def _restore(unpacked: UnpackedBundle) -> bool:
     lock = locks.find(unpacked.app)
     if lock is None:
         return False

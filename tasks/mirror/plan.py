@@ -9,18 +9,18 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from chalicelib.syncs.keys import unfit
-from tasks.mirror.s3 import Listed
-from tasks.mirror.tree import Found
+from tasks.mirror.s3 import ListedObject
+from tasks.mirror.tree import ExistingFile
 
 SECOND = 1_000_000_000
 
 
 @dataclass(slots=True)
-class Plan:
+class MirrorPlan:
     """The steps, by paths below the folder."""
 
-    copy: list[tuple[str, Listed]] = field(default_factory=list)
-    check: list[tuple[str, Listed]] = field(default_factory=list)
+    copy: list[tuple[str, ListedObject]] = field(default_factory=list)
+    check: list[tuple[str, ListedObject]] = field(default_factory=list)
     """Files that exist and seem current, unless a checksum shows otherwise."""
     skip: int = 0
     make: list[str] = field(default_factory=list)
@@ -43,7 +43,7 @@ def time_of(modified: int, etag: str) -> int:
     return modified * SECOND + 1 + digest % (SECOND - 1)
 
 
-def is_current(found: Found, listed: Listed) -> bool:
+def is_current(found: ExistingFile, listed: ListedObject) -> bool:
     """Return whether a file is a copy of exactly this version.
 
     A copy by another program has whole seconds only.
@@ -54,23 +54,23 @@ def is_current(found: Found, listed: Listed) -> bool:
 
 
 def plan(
-    listed: Iterable[Listed],
+    listed: Iterable[ListedObject],
     prefix: str,
-    there: Mapping[str, Found],
+    there: Mapping[str, ExistingFile],
     *,
     include: re.Pattern[str] | None = None,
     exclude: re.Pattern[str] | None = None,
     delete: bool = False,
     check: bool = False,
     largest: int | None = None,
-) -> Plan:
+) -> MirrorPlan:
     """Compare a listing with the existing files.
 
-    ``include`` and ``exclude`` match paths with a slash in front; see :class:`Plan`. Objects larger
-    than ``largest`` are named instead of copied. With ``check``, files that seem current are listed
-    for a check, too.
+    ``include`` and ``exclude`` match paths with a slash in front; see :class:`MirrorPlan`. Objects
+    larger than ``largest`` are named instead of copied. With ``check``, files that seem current are
+    listed for a check, too.
     """
-    result = Plan()
+    result = MirrorPlan()
     wanted: set[str] = set()
 
     def is_meant(path: str) -> bool:

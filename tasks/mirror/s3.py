@@ -38,11 +38,11 @@ class ReadFailed(Exception):
     """S3 did not deliver what was requested; the message has S3's reason."""
 
 
-class Refused(ReadFailed):
+class ReadRefused(ReadFailed):
     """S3 refuses, and will refuse the next time."""
 
 
-class Gone(ReadFailed):
+class ObjectGone(ReadFailed):
     """The object does not exist, or no longer exists."""
 
 
@@ -54,7 +54,7 @@ class _TryAgain(Exception):
     """A failure that may pass."""
 
 
-class Listed(NamedTuple):
+class ListedObject(NamedTuple):
     """An object of a listing, or as it was when it was read."""
 
     key: str
@@ -65,10 +65,10 @@ class Listed(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class ObjectStream:
     """An object that is being read."""
 
-    listed: Listed
+    listed: ListedObject
     """The object as it is now; ``size`` is the size of the whole object."""
     plain_etag: bool
     """Whether the ETag is the content's MD5."""
@@ -104,7 +104,7 @@ class Bucket:
         endpoint = environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL", "")
         return cls(name, session.get_credentials(), region, endpoint)
 
-    def list(self, prefix: str) -> Iterator[Listed]:
+    def list(self, prefix: str) -> Iterator[ListedObject]:
         """Yield all objects below a prefix, in the order of their keys."""
         token = ""
         while True:
@@ -120,7 +120,7 @@ class Bucket:
                 modified = int(
                     datetime.fromisoformat(found["LastModified"].replace("Z", "+00:00")).timestamp()
                 )
-                yield Listed(
+                yield ListedObject(
                     unquote_plus(found["Key"]),
                     int(found["Size"]),
                     modified,
@@ -133,7 +133,7 @@ class Bucket:
     def read(
         self,
         key: str,
-        use: Callable[[Given], T],
+        use: Callable[[ObjectStream], T],
         *,
         span: tuple[int, int] | None = None,
         etag: str = "",
@@ -141,7 +141,7 @@ class Bucket:
         """Read an object, or the bytes of a ``span`` (first, last), with ``use``.
 
         ``use`` is called again if the connection breaks. Raise :class:`Changed` if an ``etag`` is
-        given and the object has another one. Raise :class:`Gone` if there is no object, and
+        given and the object has another one. Raise :class:`ObjectGone` if there is no object, and
         :class:`ReadFailed` otherwise.
         """
         headers = {}
@@ -167,7 +167,7 @@ class Bucket:
         with _network():
             return response.read()
 
-    def _read(self, key: str, use: Callable[[Given], T], headers: Mapping[str, str]) -> T:
+    def _read(self, key: str, use: Callable[[ObjectStream], T], headers: Mapping[str, str]) -> T:
         response = self._ask(f"/{quote(self._name)}/{quote(key, safe='/-_.~')}", headers)
         length = int(response.headers["Content-Length"] or 0)
         size = (
@@ -181,7 +181,11 @@ class Bucket:
             response.headers.get("x-amz-server-side-encryption") or ""
         ).startswith("aws:kms")
         try:
-            return use(Given(Listed(key, size, modified, etag), plain, _blocks(response, length)))
+            return use(
+                ObjectStream(
+                    ListedObject(key, size, modified, etag), plain, _blocks(response, length)
+                )
+            )
         finally:
             if not response.isclosed():
                 self._drop()
@@ -202,14 +206,14 @@ class Bucket:
                 return response
             said = response.read(BLOCK).decode(errors="replace")
         if response.status == 404 and query == "":
-            raise Gone("there is no such object any more")
+            raise ObjectGone("there is no such object any more")
         if response.status in (412, 416):
             raise Changed("the object has changed meanwhile")
         if response.status in (429, 500, 502, 503, 504):
             raise _TryAgain(f"{response.status} {said[:300]}")
         why = f"S3 says {response.status}: {_reason(said)}"
         # S3 answers 400 for credentials that have just expired, too.
-        raise Refused(why) if response.status in (403, 404) else ReadFailed(why)
+        raise ReadRefused(why) if response.status in (403, 404) else ReadFailed(why)
 
     def _connection(self) -> http.client.HTTPConnection:
         kept: http.client.HTTPConnection | None = getattr(self._own, "connection", None)

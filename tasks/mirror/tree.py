@@ -23,30 +23,30 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-class Found(NamedTuple):
+class ExistingFile(NamedTuple):
     """An existing file."""
 
     size: int
     mtime_ns: int
 
 
-class NoPlace(OSError):
+class ImpossiblePath(OSError):
     """A path can never hold a file, however often it is tried; the message says why."""
 
 
 def divide(path: str) -> tuple[str, str]:
     """Return the parent of a path, ``""`` or with a slash at its end, and the name in it.
 
-    Raise :class:`NoPlace`. This function is pure.
+    Raise :class:`ImpossiblePath`. This function is pure.
     """
     at = path.removesuffix("/").rfind("/") + 1
     folder, name = path[:at], path[at:].removesuffix("/")
     if (why := unfit(name)) is not None:
-        raise NoPlace(why)
+        raise ImpossiblePath(why)
     return folder, name
 
 
-class Tree:
+class MirrorTree:
     """The folder, and a second one on the same file system for incomplete files.
 
     It is safe to use from many threads.
@@ -71,14 +71,14 @@ class Tree:
                 os.close(descriptor)
         os.close(self._incoming)
 
-    def files(self, below: str = "") -> Iterator[tuple[str, Found]]:
+    def files(self, below: str = "") -> Iterator[tuple[str, ExistingFile]]:
         """Yield all files whose paths begin with ``below``; enter only the folders needed."""
         waiting = [below[: below.rfind("/") + 1]]
         while waiting:
             top = waiting.pop()
             try:
                 descriptor = self._open(top, make=False)
-            except (NoPlace, FileNotFoundError):
+            except (ImpossiblePath, FileNotFoundError):
                 continue  # it was moved meanwhile, or never existed
             with os.scandir(descriptor) as scan:
                 for entry in scan:
@@ -90,7 +90,7 @@ class Tree:
                         if stat.S_ISDIR(status.st_mode):
                             waiting.append(f"{path}/")
                         elif stat.S_ISREG(status.st_mode):
-                            yield path, Found(status.st_size, status.st_mtime_ns)
+                            yield path, ExistingFile(status.st_size, status.st_mtime_ns)
 
     def new_file(self) -> tuple[str, int]:
         """Make a file without a place; return its name and a descriptor."""
@@ -114,7 +114,7 @@ class Tree:
             try:
                 os.rmdir(base, dir_fd=where)
             except OSError as error:
-                raise NoPlace(
+                raise ImpossiblePath(
                     f'"{path}" is a folder that is not empty, and must be a file'
                 ) from error
             os.rename(name, base, src_dir_fd=self._incoming, dst_dir_fd=where)
@@ -133,13 +133,13 @@ class Tree:
     def read(self, path: str) -> int:
         """Return a descriptor to read a regular file.
 
-        Raise :class:`NoPlace` for anything else, without blocking on it.
+        Raise :class:`ImpossiblePath` for anything else, without blocking on it.
         """
         folder, base = divide(path)
         descriptor = os.open(base, _READ, dir_fd=self._open(folder, make=False))
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
-            raise NoPlace(f'"{path}" is no regular file')
+            raise ImpossiblePath(f'"{path}" is no regular file')
         return descriptor
 
     def remove(self, path: str) -> None:
@@ -184,7 +184,9 @@ class Tree:
         try:
             return os.open(name, _FOLDER, dir_fd=where)
         except NotADirectoryError as error:
-            raise NoPlace(f'"{path[:-1]}" is a file or a link, and must be a folder') from error
+            raise ImpossiblePath(
+                f'"{path[:-1]}" is a file or a link, and must be a folder'
+            ) from error
         except FileNotFoundError:
             if not make:
                 raise

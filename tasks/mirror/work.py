@@ -11,9 +11,18 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from chalicelib.syncs.keys import matcher, unfit
-from tasks.mirror.plan import Plan, is_current, plan, time_of
-from tasks.mirror.s3 import BLOCK, Bucket, Changed, Given, Gone, Listed, ReadFailed, Refused
-from tasks.mirror.tree import Found, NoPlace, Tree
+from tasks.mirror.plan import MirrorPlan, is_current, plan, time_of
+from tasks.mirror.s3 import (
+    BLOCK,
+    Bucket,
+    Changed,
+    ListedObject,
+    ObjectGone,
+    ObjectStream,
+    ReadFailed,
+    ReadRefused,
+)
+from tasks.mirror.tree import ExistingFile, ImpossiblePath, MirrorTree
 
 T = TypeVar("T")
 THREADS = 64
@@ -31,7 +40,7 @@ So many failures in a row mean that nothing gets through.
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class MirrorJob:
     """Source and target of one copy."""
 
     prefix: str
@@ -119,13 +128,13 @@ class _TooLarge(Exception):
 class Mirror:
     """One job in progress."""
 
-    def __init__(self, job: Job, bucket: Bucket, outcome: Outcome) -> None:
+    def __init__(self, job: MirrorJob, bucket: Bucket, outcome: Outcome) -> None:
         self._job = job
         self._bucket = bucket
         self._outcome = outcome
         self._large = threading.BoundedSemaphore(LARGE_AT_ONCE)
         self._misses = 0
-        self._tree = Tree(job.folder, job.incoming, durable=job.durable)
+        self._tree = MirrorTree(job.folder, job.incoming, durable=job.durable)
 
     def run(self) -> None:
         """Make the folder equal to the prefix.
@@ -168,7 +177,7 @@ class Mirror:
         finally:
             self._tree.close()
 
-    def _plan(self) -> Plan:
+    def _plan(self) -> MirrorPlan:
         job = self._job
         return plan(
             self._looked(self._bucket.list(job.prefix + job.below)),
@@ -186,7 +195,7 @@ class Mirror:
             self._outcome.looked_at += 1
             yield entry
 
-    def _clear(self, found: Plan) -> None:
+    def _clear(self, found: MirrorPlan) -> None:
         """Remove files in the place of folders and folders in the place of files."""
         if not found.delete:
             return
@@ -240,7 +249,7 @@ class Mirror:
         else:
             self._outcome.add(files_deleted=1)
 
-    def _copy_listed(self, item: tuple[str, Listed]) -> None:
+    def _copy_listed(self, item: tuple[str, ListedObject]) -> None:
         path, listed = item
         self._copy(path, listed.size)
 
@@ -278,7 +287,7 @@ class Mirror:
         except _TooLarge:
             with self._outcome.lock:
                 self._outcome.large.append(path)
-        except Gone:
+        except ObjectGone:
             # The object was deleted since it was listed. The next run sees that.
             self._outcome.add(files_skipped=1)
         except (ReadFailed, OSError) as error:
@@ -287,7 +296,7 @@ class Mirror:
         self._misses = 0
 
     def _fail(self, path: str, error: ReadFailed | OSError) -> None:
-        passing = not isinstance(error, Refused | NoPlace)
+        passing = not isinstance(error, ReadRefused | ImpossiblePath)
         self._misses += passing
         self._outcome.fail(path, str(error), passing=passing)
 
@@ -295,7 +304,7 @@ class Mirror:
         name, descriptor = self._tree.new_file()
         try:
 
-            def write(given: Given) -> Given:
+            def write(given: ObjectStream) -> ObjectStream:
                 self._check_size(given)
                 os.ftruncate(descriptor, 0)
                 os.lseek(descriptor, 0, os.SEEK_SET)
@@ -339,7 +348,7 @@ class Mirror:
             def part(first: int) -> str:
                 last = min(first + PART, now.listed.size) - 1
 
-                def write(given: Given) -> str:
+                def write(given: ObjectStream) -> str:
                     at, digest = first, self._checksum_for(given)
                     for block in given.blocks:
                         os.pwrite(descriptor, block, at)
@@ -377,11 +386,11 @@ class Mirror:
             os.close(descriptor)
             self._tree.discard(name)
 
-    def _check_size(self, given: Given) -> None:
+    def _check_size(self, given: ObjectStream) -> None:
         if self._job.largest is not None and given.listed.size > self._job.largest:
             raise _TooLarge
 
-    def _checksum_for(self, given: Given) -> Any:
+    def _checksum_for(self, given: ObjectStream) -> Any:
         """Return a checksum for an object that is being read, or None.
 
         None is needed if the ETag is the checksum, or nobody wants one.
@@ -403,14 +412,14 @@ class Mirror:
                 f"byte {first} on differs"
             )
 
-    def _check(self, item: tuple[str, Listed]) -> None:
+    def _check(self, item: tuple[str, ListedObject]) -> None:
         """Check a file that seems current; copy it again if its content differs."""
         path, listed = item
         try:
             descriptor = self._tree.read(path)
             try:
                 status = os.fstat(descriptor)
-                same = is_current(Found(status.st_size, status.st_mtime_ns), listed)
+                same = is_current(ExistingFile(status.st_size, status.st_mtime_ns), listed)
                 same = same and self._holds(descriptor, listed)
             finally:
                 os.close(descriptor)
@@ -425,12 +434,12 @@ class Mirror:
             self._outcome.add(files_to_copy=1, bytes_to_copy=listed.size)
             self._copy(path, listed.size)
 
-    def _holds(self, descriptor: int, listed: Listed) -> bool:
+    def _holds(self, descriptor: int, listed: ListedObject) -> bool:
         written = _digest(descriptor, 0, listed.size)
         if len(listed.etag) == 32 and written == listed.etag:
             return True
 
-        def digest(given: Given) -> str:
+        def digest(given: ObjectStream) -> str:
             total = hashlib.md5(usedforsecurity=False)
             for block in given.blocks:
                 total.update(block)

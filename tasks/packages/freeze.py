@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from machine.untrusted import Folder, Found, Unsafe
+from machine.untrusted import Folder, TreeEntry, Unsafe
 from tasks.packages.errors import NotInstalled
 
 MOST_FILES = 100_000
@@ -94,7 +94,7 @@ def sync(folder: Path) -> None:
         os.fsync(opened.descriptor)
 
 
-def _copy(found: Found, to: Path, owner: int) -> None:
+def _copy(found: TreeEntry, to: Path, owner: int) -> None:
     with found.folder.open(found.entry.name) as data, Folder.at(to.parent) as folder:
         status = os.fstat(data.fileno())
         if status.st_uid != owner:

@@ -27,16 +27,16 @@ class NoR(Broken):
 
 
 @dataclass(frozen=True, slots=True)
-class Installed:
+class RPackage:
     """One installed package."""
 
     name: str
     version: str
-    needs: tuple[versions.Need, ...] = ()
+    needs: tuple[versions.Dependency, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Image:
+class RInstallation:
     """R and its packages."""
 
     r_version: str
@@ -46,15 +46,17 @@ class Image:
 
     An example is ``R-4.2-x86_64-pc-linux-gnu-debian-12``.
     """
-    packages: Mapping[str, Installed]
+    packages: Mapping[str, RPackage]
 
 
-def look() -> Image:
+def look() -> RInstallation:
     """Ask R for its version, and read the packages of its libraries; raise :class:`NoR`."""
     version, platform, *libraries = _ask("--vanilla", _QUESTION, at_least=2)
     system = _read(Path("/etc/os-release").read_text())
     series = ".".join(version.split(".")[:2])
-    return Image(version, f"R-{series}-{platform}-{system}", packages_in(map(Path, libraries)))
+    return RInstallation(
+        version, f"R-{series}-{platform}-{system}", packages_in(map(Path, libraries))
+    )
 
 
 def mirror() -> str:
@@ -83,15 +85,15 @@ def _ask(option: str, question: str, at_least: int) -> list[str]:
     return lines
 
 
-def packages_in(libraries: Iterable[Path]) -> dict[str, Installed]:
+def packages_in(libraries: Iterable[Path]) -> dict[str, RPackage]:
     """Read the packages of some libraries; the first of two with one name wins, as in R."""
-    found: dict[str, Installed] = {}
+    found: dict[str, RPackage] = {}
     for library in libraries:
         for file in sorted(library.glob("*/DESCRIPTION")):
             record = dcf.record(file.read_text(errors="replace"))
             name, version = record.get("Package", ""), record.get("Version", "")
             if versions.is_name(name) and versions.is_version(version):
-                found.setdefault(name, Installed(name, version, versions.strong_needs(record)))
+                found.setdefault(name, RPackage(name, version, versions.strong_needs(record)))
     return found
 
 

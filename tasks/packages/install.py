@@ -12,7 +12,7 @@ from tasks.build_log import BuildLog
 from tasks.packages.cache import Cache
 from tasks.packages.errors import NotInstalled
 from tasks.packages.freeze import freeze
-from tasks.packages.plan import Plan, Step
+from tasks.packages.plan import InstallPlan, Step
 from tasks.sandbox import sandbox
 
 PATIENCE = 1800.0
@@ -43,7 +43,7 @@ def into(library: Path) -> Put:
 
 
 def install(
-    plan: Plan,
+    plan: InstallPlan,
     ready: dict[str, Path],
     put: Put,
     log: BuildLog,

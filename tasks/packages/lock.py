@@ -19,7 +19,7 @@ _BASE = {"r", "base"}
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class LockedPackage:
     """A package that the app was made with."""
 
     name: str
@@ -43,12 +43,12 @@ class Lock:
     """The file's path in the bundle."""
     r_version: str
     """The R version that the app was made with; empty if the file does not say."""
-    packages: tuple[Wanted, ...]
+    packages: tuple[LockedPackage, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Turns the entries of a file into :class:`Wanted`.
+    """Turns the entries of a file into :class:`LockedPackage`.
 
     Its errors name the file, the package, the rule and the way out.
     """
@@ -81,9 +81,9 @@ class Reader:
         version: str,
         source: str,
         repository: str,
-        needs: tuple[versions.Need, ...],
+        needs: tuple[versions.Dependency, ...],
         remote: Callable[[], str] = lambda: "",
-    ) -> Wanted | None:
+    ) -> LockedPackage | None:
         """Check one package; return None if it is a part of R itself, whose version is R's.
 
         ``remote`` describes a source other than a repository.
@@ -103,7 +103,7 @@ class Reader:
                 "numbers with . or - between, as in 1.2-3"
             )
         from_elsewhere = source.lower() in _REMOTES
-        return Wanted(
+        return LockedPackage(
             name,
             version,
             repository=repository if not from_elsewhere and is_url(repository) else "",
@@ -117,7 +117,7 @@ class Reader:
             ),
         )
 
-    def lock(self, r_version: str, packages: list[Wanted | None]) -> Lock:
+    def lock(self, r_version: str, packages: list[LockedPackage | None]) -> Lock:
         """Return the lock; raise :class:`BadLock` for too many packages or a repeated one."""
         found = [package for package in packages if package is not None]
         if len(found) > MOST_PACKAGES:

@@ -7,7 +7,7 @@ from typing import Any
 
 from chalicelib.publishing import manifest
 from tasks.packages import versions
-from tasks.packages.lock import Lock, Reader, Wanted
+from tasks.packages.lock import Lock, LockedPackage, Reader
 
 FILE = manifest.FILE
 _AGAIN = "write it again with rsconnect::writeManifest()"
@@ -28,7 +28,7 @@ def read(text: str, file: str = FILE) -> Lock | None:
     return reader.lock(platform, [_wanted(reader, name, value) for name, value in packages.items()])
 
 
-def _wanted(reader: Reader, name: str, value: Any) -> Wanted | None:
+def _wanted(reader: Reader, name: str, value: Any) -> LockedPackage | None:
     package = reader.mapping(value, f'package "{name[:100]}"')
     description = reader.mapping(
         package.get("description") or {}, f'package "{name[:100]}": its description'

@@ -4,7 +4,7 @@ This module is pure.
 """
 
 from tasks.packages import dcf, versions
-from tasks.packages.lock import Lock, Reader, Wanted
+from tasks.packages.lock import Lock, LockedPackage, Reader
 
 FILES = ("packrat/packrat.lock", "packrat.lock")
 _AGAIN = "write it again with packrat::snapshot()"
@@ -26,7 +26,9 @@ def read(text: str, file: str = FILES[0]) -> Lock:
     )
 
 
-def _wanted(reader: Reader, package: dict[str, str], repositories: dict[str, str]) -> Wanted | None:
+def _wanted(
+    reader: Reader, package: dict[str, str], repositories: dict[str, str]
+) -> LockedPackage | None:
     name, source = package.get("Package", ""), package.get("Source", "")
 
     def remote() -> str:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from tasks.packages.errors import BadLock, NotAvailable
-from tasks.packages.image import Image
-from tasks.packages.lock import BASE_PACKAGES, Lock, Wanted
-from tasks.packages.sources import Source
-from tasks.packages.versions import Need, same
+from tasks.packages.image import RInstallation
+from tasks.packages.lock import BASE_PACKAGES, Lock, LockedPackage
+from tasks.packages.sources import PackageSource
+from tasks.packages.versions import Dependency, same
 
 WITH_INSTALLED = "with-installed"
 """The value of ``package_mismatch`` that accepts the image's versions."""
@@ -23,7 +23,7 @@ _MOST_SHOWN = 8
 class Step:
     """One package to install."""
 
-    source: Source
+    source: PackageSource
     needs: tuple[str, ...]
     """Packages of this plan that must be installed before."""
     closure: tuple[str, ...]
@@ -46,7 +46,7 @@ class Step:
         return f"{self.source.name} {self.source.version}"
 
 
-class Plan(NamedTuple):
+class InstallPlan(NamedTuple):
     """The whole plan."""
 
     steps: tuple[Step, ...]
@@ -57,18 +57,18 @@ class Plan(NamedTuple):
     """Packages that the image's version replaces, in words."""
 
 
-def to_find(lock: Lock, image: Image) -> list[Wanted]:
+def to_find(lock: Lock, image: RInstallation) -> list[LockedPackage]:
     """Return the packages that the image does not have at the exact version."""
     return [wanted for wanted in lock.packages if not _is_there(wanted, image)]
 
 
 def make(
     lock: Lock,
-    image: Image,
-    sources: Mapping[str, Source],
+    image: RInstallation,
+    sources: Mapping[str, PackageSource],
     missing: Mapping[str, str],
     mismatch: str,
-) -> Plan:
+) -> InstallPlan:
     """Return the plan.
 
     ``missing`` says why a package has no source. ``mismatch`` is the app's ``package_mismatch``.
@@ -97,15 +97,17 @@ def make(
         ]
         steps.append(Step(source, needs, closure, _entry(source, beside)))
     from_image = tuple(wanted.name for wanted in lock.packages if _is_there(wanted, image))
-    return Plan(tuple(steps), from_image, tuple(instead))
+    return InstallPlan(tuple(steps), from_image, tuple(instead))
 
 
-def _is_there(wanted: Wanted, image: Image) -> bool:
+def _is_there(wanted: LockedPackage, image: RInstallation) -> bool:
     installed = image.packages.get(wanted.name)
     return installed is not None and not wanted.remote and same(installed.version, wanted.version)
 
 
-def _stand_ins(lock: Lock, image: Image, missing: Mapping[str, str], mismatch: str) -> list[str]:
+def _stand_ins(
+    lock: Lock, image: RInstallation, missing: Mapping[str, str], mismatch: str
+) -> list[str]:
     instead: list[str] = []
     trouble: list[str] = []
     could_go_on = True
@@ -143,7 +145,7 @@ def _stand_ins(lock: Lock, image: Image, missing: Mapping[str, str], mismatch: s
 
 
 def _check(
-    lock: Lock, image: Image, sources: Mapping[str, Source], given: Mapping[str, str]
+    lock: Lock, image: RInstallation, sources: Mapping[str, PackageSource], given: Mapping[str, str]
 ) -> None:
     """Check that the packages satisfy each other's needs, as R does when it loads them."""
     trouble: list[str] = []
@@ -172,7 +174,7 @@ def _check(
         )
 
 
-def _problem(lock: Lock, image: Image, need: Need, given: Mapping[str, str]) -> str:
+def _problem(lock: Lock, image: RInstallation, need: Dependency, given: Mapping[str, str]) -> str:
     if need.name == "R":
         return (
             "" if need.allows(image.r_version) else f"and this deployment has R {image.r_version}"
@@ -184,7 +186,7 @@ def _problem(lock: Lock, image: Image, need: Need, given: Mapping[str, str]) -> 
     return "" if need.allows(given[need.name]) else f"and {need.name} is {given[need.name]}"
 
 
-def _order(lock: Lock, sources: Mapping[str, Source]) -> list[str]:
+def _order(lock: Lock, sources: Mapping[str, PackageSource]) -> list[str]:
     order: dict[str, None] = {}
     left = sorted(sources)
     while left:
@@ -203,6 +205,6 @@ def _order(lock: Lock, sources: Mapping[str, Source]) -> list[str]:
     return list(order)
 
 
-def _entry(source: Source, beside: list[str]) -> str:
+def _entry(source: PackageSource, beside: list[str]) -> str:
     digest = hashlib.sha256("\n".join([source.sha256, *beside]).encode()).hexdigest()
     return f"{source.name}/{source.version}-{digest[:20]}"

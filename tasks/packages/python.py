@@ -19,8 +19,8 @@ from tasks.packages import requirements
 from tasks.packages.errors import NotAvailable, NotInstalled
 from tasks.packages.freeze import freeze, sync
 from tasks.packages.lock_files import read_text
-from tasks.packages.requirements import FILE, Wanted
-from tasks.packages.restore import Place, Tell
+from tasks.packages.requirements import FILE, RequiredPackage
+from tasks.packages.restore import LibraryFolders, Tell
 from tasks.sandbox import Sandbox, sandbox
 
 LARGEST = 1024**2
@@ -37,7 +37,7 @@ _NEEDED = ("shiny", "uvicorn")
 """Packages that serve the app; downloaded packages must be compatible with them."""
 
 
-def restore(app: Path, place: Place, indexes: Indexes, log: BuildLog, tell: Tell) -> bool:
+def restore(app: Path, place: LibraryFolders, indexes: Indexes, log: BuildLog, tell: Tell) -> bool:
     """Make the library; return False if the image has every wanted package.
 
     Raise :class:`BadLock`, :class:`NotAvailable` or :class:`NotInstalled`, with a sentence for the
@@ -77,7 +77,7 @@ def restore(app: Path, place: Place, indexes: Indexes, log: BuildLog, tell: Tell
     return True
 
 
-def _wanted(app: Path) -> list[Wanted]:
+def _wanted(app: Path) -> list[RequiredPackage]:
     text = read_text(app, FILE, LARGEST)
     return requirements.read(text) if text is not None else []
 
@@ -93,7 +93,7 @@ class _Pip:
             "PIP_CONFIG_FILE": "/dev/null",
         }
 
-    def resolve(self, wanted: list[Wanted]) -> list[str]:
+    def resolve(self, wanted: list[RequiredPackage]) -> list[str]:
         """Return the packages to download, pinned by version and hash.
 
         They are compatible with the packages of the image.
@@ -158,7 +158,7 @@ class _Pip:
             )
 
 
-def _pin(found: dict[str, Any], wanted: list[Wanted]) -> str:
+def _pin(found: dict[str, Any], wanted: list[RequiredPackage]) -> str:
     """Return a line of requirements for a package that pip has found.
 
     Raise :class:`NotInstalled` if its hash is not one that the author listed.

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tasks.packages import versions
-from tasks.packages.lock import Lock, Reader, Wanted
+from tasks.packages.lock import Lock, LockedPackage, Reader
 
 FILE = "renv.lock"
 _AGAIN = "write it again with renv::snapshot()"
@@ -43,7 +43,7 @@ def _repositories(reader: Reader, listed: Any) -> dict[str, str]:
 
 def _wanted(
     reader: Reader, name: str, value: Any, repositories: Mapping[str, str]
-) -> Wanted | None:
+) -> LockedPackage | None:
     package = reader.mapping(value, f'package "{name[:100]}"')
 
     def field(which: str) -> str:

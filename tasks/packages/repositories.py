@@ -19,7 +19,7 @@ from typing import IO, cast
 
 from chalicelib.errors import Broken
 from tasks.packages import dcf
-from tasks.packages.lock import Wanted
+from tasks.packages.lock import LockedPackage
 from tasks.packages.versions import is_version, same
 
 LARGEST_SOURCE = 1024**3
@@ -67,7 +67,7 @@ class Repository:
                     raise
             return self._index.get(name, {})
 
-    def fetch(self, wanted: Wanted, to: Path) -> bool:
+    def fetch(self, wanted: LockedPackage, to: Path) -> bool:
         """Download the source of the exact version, from the index or the archive.
 
         Return False if the repository does not have it. ``to`` is written by one rename. Raise

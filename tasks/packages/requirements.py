@@ -24,7 +24,7 @@ _HASH = re.compile(r"\s--hash=(?P<hash>[a-z0-9]+:[0-9a-f]+)(?=\s|\Z)")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RequiredPackage:
     """One wanted package, a line of the file."""
 
     requirement: Requirement
@@ -38,14 +38,14 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Installed:
+class PythonPackage:
     """A package of the image."""
 
     version: str
     needs: tuple[Requirement, ...] = ()
 
 
-def read(text: str) -> list[Wanted]:
+def read(text: str) -> list[RequiredPackage]:
     """Return the packages that the file wants.
 
     A line is a name with versions, extras and conditions. Everything that would fetch from
@@ -79,11 +79,13 @@ def read(text: str) -> list[Wanted]:
                 "if need be, as in pandas>=2: no option, URL, path or other file"
             )
         if requirement.marker is None or requirement.marker.evaluate():
-            found.append(Wanted(requirement, hashes))
+            found.append(RequiredPackage(requirement, hashes))
     return found
 
 
-def missing(wanted: Iterable[Wanted], installed: Mapping[str, Installed]) -> list[Wanted]:
+def missing(
+    wanted: Iterable[RequiredPackage], installed: Mapping[str, PythonPackage]
+) -> list[RequiredPackage]:
     """Return the packages that the image lacks, or has only at a version that is not allowed.
 
     ``installed`` is keyed by canonical name.
@@ -91,20 +93,20 @@ def missing(wanted: Iterable[Wanted], installed: Mapping[str, Installed]) -> lis
     return [each for each in wanted if not _is_there(each.requirement, installed, frozenset())]
 
 
-def instead(wanted: Wanted, installed: Mapping[str, Installed]) -> str:
+def instead(wanted: RequiredPackage, installed: Mapping[str, PythonPackage]) -> str:
     """Return the wanted package in words, with the image's version if it has another one."""
     there = installed.get(wanted.name)
     return f"{wanted.requirement}{f' (the image has {there.version})' if there is not None else ''}"
 
 
-def packages_of(distributions: Iterable[Distribution]) -> dict[str, Installed]:
+def packages_of(distributions: Iterable[Distribution]) -> dict[str, PythonPackage]:
     """Return packages by name; the first of two with one name wins, as in Python."""
-    found: dict[str, Installed] = {}
+    found: dict[str, PythonPackage] = {}
     for distribution in distributions:
         name: str | None = distribution.metadata["Name"]
         if name:
             needs = tuple(map(Requirement, distribution.requires or ()))
-            found.setdefault(canonicalize_name(name), Installed(distribution.version, needs))
+            found.setdefault(canonicalize_name(name), PythonPackage(distribution.version, needs))
     return found
 
 
@@ -127,7 +129,7 @@ def _lines(text: str) -> Iterable[tuple[int, str]]:
 
 
 def _is_there(
-    requirement: Requirement, installed: Mapping[str, Installed], asked: frozenset[str]
+    requirement: Requirement, installed: Mapping[str, PythonPackage], asked: frozenset[str]
 ) -> bool:
     name = canonicalize_name(requirement.name)
     there = installed.get(name)

@@ -25,7 +25,7 @@ Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class LibraryFolders:
     """Where a library is made, and where it will be."""
 
     packages: Path
@@ -38,7 +38,7 @@ class Place:
 
 def restore(
     lock: Lock,
-    place: Place,
+    place: LibraryFolders,
     repositories: Repositories,
     settings: AppSettings,
     log: BuildLog,
@@ -90,7 +90,12 @@ def restore(
 
 
 def _fill(
-    what: plan.Plan, place: Place, cache: Cache, settings: AppSettings, log: BuildLog, tell: Tell
+    what: plan.InstallPlan,
+    place: LibraryFolders,
+    cache: Cache,
+    settings: AppSettings,
+    log: BuildLog,
+    tell: Tell,
 ) -> None:
     def installing(there: int, step: Step, seconds: float) -> None:
         so_far = f"Installing packages: {there} of {len(what.steps)} are there"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from chalicelib.configuration.repositories import Repositories
 from tasks.packages import dcf, versions
-from tasks.packages.lock import Wanted
+from tasks.packages.lock import LockedPackage
 from tasks.packages.repositories import Repository, Unreachable
 
 _FURTHEST = 4 * 1024**3
@@ -25,14 +25,14 @@ _AT_ONCE = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class PackageSource:
     """The source of one package, on this machine."""
 
     name: str
     version: str
     archive: Path
     sha256: str
-    needs: tuple[versions.Need, ...] = ()
+    needs: tuple[versions.Dependency, ...] = ()
     """The needs in its DESCRIPTION, including R itself."""
 
 
@@ -54,7 +54,7 @@ class Sources:
         with self._adding:
             return self._known.setdefault(url, Repository(url))
 
-    def find(self, wanted: Wanted) -> Source | str:
+    def find(self, wanted: LockedPackage) -> PackageSource | str:
         """Return the source of a package, or the reason for its absence in words."""
         if wanted.remote:
             return f"it comes from {wanted.remote}, not from a repository"
@@ -87,20 +87,20 @@ class Sources:
 
 
 def find_all(
-    sources: Sources, packages: Iterable[Wanted], tell: Callable[[int], None]
-) -> tuple[Mapping[str, Source], Mapping[str, str]]:
+    sources: Sources, packages: Iterable[LockedPackage], tell: Callable[[int], None]
+) -> tuple[Mapping[str, PackageSource], Mapping[str, str]]:
     """Return the available sources, and the reasons for missing ones, by name.
 
     ``tell`` gets the number of sources looked for so far.
     """
-    found: dict[str, Source] = {}
+    found: dict[str, PackageSource] = {}
     missing: dict[str, str] = {}
     listed = list(packages)
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         for number, (wanted, source) in enumerate(
             zip(listed, threads.map(sources.find, listed), strict=True), 1
         ):
-            if isinstance(source, Source):
+            if isinstance(source, PackageSource):
                 found[wanted.name] = source
             else:
                 missing[wanted.name] = source
@@ -108,7 +108,7 @@ def find_all(
     return found, missing
 
 
-def _describe(wanted: Wanted, archive: Path) -> Source:
+def _describe(wanted: LockedPackage, archive: Path) -> PackageSource:
     """Read a source's DESCRIPTION without unpacking the rest.
 
     Raise ``tarfile.TarError`` if it is another package's.
@@ -120,7 +120,9 @@ def _describe(wanted: Wanted, archive: Path) -> Source:
         raise tarfile.ReadError(f"it is {description.get('Package')} {description.get('Version')}")
     with archive.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return Source(wanted.name, wanted.version, archive, digest, versions.strong_needs(description))
+    return PackageSource(
+        wanted.name, wanted.version, archive, digest, versions.strong_needs(description)
+    )
 
 
 def _description(archive: Path, name: str) -> str:

@@ -17,7 +17,7 @@ STRONG = ("Depends", "Imports", "LinkingTo")
 """The fields of a DESCRIPTION with the packages needed to install and load a package."""
 
 
-class Need(NamedTuple):
+class Dependency(NamedTuple):
     """One entry of such a field, such as ``rlang (>= 1.0.2)``."""
 
     name: str
@@ -75,14 +75,16 @@ def same(one: str, other: str) -> bool:
     return parts(one) == parts(other)
 
 
-def needs(field: str) -> tuple[Need, ...]:
+def needs(field: str) -> tuple[Dependency, ...]:
     """Parse one field of a DESCRIPTION; skip entries that cannot be parsed, which R reports."""
     found = (_NEED.match(" ".join(entry.split())) for entry in field.split(","))
     return tuple(
-        Need(match["name"], match["rule"] or "", match["version"] or "") for match in found if match
+        Dependency(match["name"], match["rule"] or "", match["version"] or "")
+        for match in found
+        if match
     )
 
 
-def strong_needs(description: Mapping[str, str]) -> tuple[Need, ...]:
+def strong_needs(description: Mapping[str, str]) -> tuple[Dependency, ...]:
     """Return everything that a package needs to be installed, including R (``R (>= 4.1)``)."""
     return tuple(need for field in STRONG for need in needs(description.get(field, "")))

@@ -76,7 +76,7 @@ def test_a_family_is_answered_as_drawn(line: str) -> None:
     [
         (AgentGone, 503),
         (AgentSilent, 504),
-        (failure.AppExited, 503),
+        (failure.WorkerExited, 503),
         (failure.WorkerGone, 410),
         (failure.AppStartFailed, 500),
     ],

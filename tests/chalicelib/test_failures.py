@@ -63,7 +63,7 @@ def test_an_error_that_lambda_names_by_its_class_has_that_name(error: type[Excep
 
 
 @pytest.mark.parametrize(
-    "error", [failure.AppStartFailed, failure.AppInitTimeout, failure.AppExited]
+    "error", [failure.AppStartFailed, failure.AppInitTimeout, failure.WorkerExited]
 )
 def test_an_agent_s_failure_is_named_like_its_class(error: type[failure.WorkerFailed]) -> None:
     assert error.error.value == error.__name__

@@ -7,7 +7,7 @@ import pytest
 
 from infra.declared import DECLARED, StateMachine
 from infra.declared.place import OtherBucket
-from infra.emulator.rights.policy import Need, Policy, Verdict
+from infra.emulator.rights.policy import NeededRight, Policy, PolicyVerdict
 from infra.local.declare import substitute
 from infra.local.place import local_place
 from infra.local.settings import LocalSettings
@@ -118,10 +118,10 @@ def test_of_other_buckets_only_what_is_below_the_prefix_may_be_read() -> None:
     other = "arn:aws:s3:::observations"
 
     def may(role: str, action: str, resource: str, **context: str) -> bool:
-        need = Need(
+        need = NeededRight(
             f"s3:{action}", resource, {f"s3:{key}": value for key, value in context.items()}
         )
-        return Policy(roles[role].policy()).decide(need).verdict is Verdict.ALLOWED
+        return Policy(roles[role].policy()).decide(need).verdict is PolicyVerdict.ALLOWED
 
     for role in ("task-copy", "datasync"):
         assert may(role, "GetObject", f"{other}/stations/a.csv") and not may(

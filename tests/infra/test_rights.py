@@ -7,7 +7,7 @@ import pytest
 from chalicelib.clock import wall_clock
 from chalicelib.configuration.deployment import Settings
 from chalicelib.lives import errands as about_instances
-from infra.declared import DECLARED, Role, Statement, errands
+from infra.declared import DECLARED, IamRole, Statement, errands
 from infra.declared.functions import FUNCTIONS
 from infra.declared.rights import TooWide, is_wide, merged
 from infra.emulator import rights as emulated
@@ -20,7 +20,7 @@ ROLES = DECLARED.roles(PLACE)
 
 
 @pytest.mark.parametrize("role", ROLES.values(), ids=lambda role: role.name)
-def test_a_wide_statement_says_why_and_no_action_is_a_pattern(role: Role) -> None:
+def test_a_wide_statement_says_why_and_no_action_is_a_pattern(role: IamRole) -> None:
     for statement in role.statements:
         assert not any("*" in action or "?" in action for action in statement.actions), statement
         if any(map(is_wide, statement.resources)):
@@ -66,7 +66,7 @@ def test_an_action_is_one_action(action: str) -> None:
 def test_two_statements_of_a_role_have_two_sids() -> None:
     one = Statement("One", ("s3:GetObject",), ("arn:aws:s3:::sheen-local/x",))
     with pytest.raises(ValueError, match="One"):
-        Role("x", "lambda.amazonaws.com", (one, one))
+        IamRole("x", "lambda.amazonaws.com", (one, one))
 
 
 def test_only_the_service_itself_takes_a_role_on() -> None:
@@ -83,7 +83,7 @@ def test_only_the_service_itself_takes_a_role_on() -> None:
 
 
 @pytest.mark.parametrize("role", ROLES.values(), ids=lambda role: role.name)
-def test_no_service_takes_a_role_on_for_another_account(role: Role) -> None:
+def test_no_service_takes_a_role_on_for_another_account(role: IamRole) -> None:
     trust = role.trust(PLACE.account)
     assert trusts(trust, role.service, PLACE.account)
     assert (
@@ -93,8 +93,8 @@ def test_no_service_takes_a_role_on_for_another_account(role: Role) -> None:
 
 
 def test_a_role_that_its_service_cannot_take_on_is_named() -> None:
-    role = Role("odd", "states.amazonaws.com", ())
-    odd = emulated.Role(
+    role = IamRole("odd", "states.amazonaws.com", ())
+    odd = emulated.RoleDocuments(
         role.name,
         PLACE.role_arn(role.name),
         role.service,

@@ -17,7 +17,7 @@ def test_the_committed_page_is_what_the_declarations_make() -> None:
     assert settings_page.PAGE.read_text() == made, "run: python -m infra.settings_page"
     rows = set(re.findall(r"^\| `(\w+)` \|", made, re.MULTILINE))
     assert rows >= set(DECLARED)
-    for table in (stage.Network, stage.Compute, stage.Edge, stage.Waf, stage.Throttled):
+    for table in (stage.Network, stage.Compute, stage.Edge, stage.Waf, stage.Rates):
         shown = {one.name for one in fields(table) if one.name not in ("existing", "waf")}
         assert rows >= shown
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from infra.declared import (
     BucketRules,
     Declared,
+    EventRule,
     FunctionDeclaration,
     LogGroup,
     Place,
-    Rule,
     StateMachine,
     StreamReading,
     TableDeclaration,
@@ -80,7 +80,7 @@ def declared(project: Path, notes: Path) -> Declared:
             StateMachine("uploads", project / "uploads.asl.json"),
         ),
         log_groups=(LogGroup("things", retention_days=7),),
-        rules=(Rule("uploads", uploads, "uploads"),),
+        rules=(EventRule("uploads", uploads, "uploads"),),
         bucket=BucketRules(
             {"passing/": 1},
             (

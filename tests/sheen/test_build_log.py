@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import boto3
 import pytest
 
-from sheen.build_log import BuildLog
+from sheen.build_log import BuildLogReader
 from tests.chalicelib.aws_in_process import BUCKET, aws_in_process
 
 KEY = "bundles/hello/app.zip"
@@ -25,7 +25,7 @@ def write(text: str) -> None:
 
 
 def test_each_line_comes_once_and_whole() -> None:
-    log = BuildLog(BUCKET, KEY, every=0)
+    log = BuildLogReader(BUCKET, KEY, every=0)
     assert log.lines() == []
     write("one\ntw")
     assert log.lines() == ["one"]
@@ -41,7 +41,7 @@ def test_each_line_comes_once_and_whole() -> None:
     "anew", ["other\n", "another first line\nand more of it than there was\n" * 100]
 )
 def test_a_log_that_is_written_anew_is_told_from_its_beginning(anew: str) -> None:
-    log = BuildLog(BUCKET, KEY, every=0)
+    log = BuildLogReader(BUCKET, KEY, every=0)
     first = "".join(f"line {number}\n" for number in range(300))
     write(first + "half a li")
     assert log.lines() == first.splitlines()
@@ -52,7 +52,7 @@ def test_a_log_that_is_written_anew_is_told_from_its_beginning(anew: str) -> Non
 
 
 def test_it_is_not_asked_for_all_the_time_but_at_the_end_it_is() -> None:
-    log = BuildLog(BUCKET, KEY, every=1000)
+    log = BuildLogReader(BUCKET, KEY, every=1000)
     write("one\n")
     assert log.lines() == ["one"]
     write("one\ntwo\n")
@@ -61,4 +61,4 @@ def test_it_is_not_asked_for_all_the_time_but_at_the_end_it_is() -> None:
 
 
 def test_a_build_without_a_log_has_said_nothing() -> None:
-    assert BuildLog(BUCKET, "bundles/none.zip").lines(over=True) == []
+    assert BuildLogReader(BUCKET, "bundles/none.zip").lines(over=True) == []

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.publishing.limits import Limits
+from chalicelib.publishing.limits import BundleLimits
 from sheen.bundle import NotAnApp, zip_folder
 from tasks.archive.zips import entries_of
 
@@ -62,7 +62,8 @@ def test_links_to_folders_of_the_app_stay_links_and_those_to_files_become_files(
     (folder / "renv" / "library").symlink_to("/usr/lib/R/library")
     first = zip_folder(folder, tmp_path / "app.zip")
     entries = {
-        entry.path: entry.link_to for entry in entries_of(tmp_path / "app.zip", "app.zip", Limits())
+        entry.path: entry.link_to
+        for entry in entries_of(tmp_path / "app.zip", "app.zip", BundleLimits())
     }
     assert entries == {
         "app.R": None,
@@ -77,7 +78,9 @@ def test_links_to_folders_of_the_app_stay_links_and_those_to_files_become_files(
 def packed(folder: Path, tmp_path: Path) -> tuple[set[str], list[str]]:
     """What is in the folder's bundle, and what the author is told."""
     _, notes = zip_folder(folder, tmp_path / "app.zip")
-    return {entry.path for entry in entries_of(tmp_path / "app.zip", "app.zip", Limits())}, notes
+    return {
+        entry.path for entry in entries_of(tmp_path / "app.zip", "app.zip", BundleLimits())
+    }, notes
 
 
 def test_a_link_to_a_folder_beside_the_app_is_packed_as_that_folder_and_said(
@@ -100,7 +103,7 @@ def zipfile_links(
     folder: Path, tmp_path: Path
 ) -> Iterator[tuple[set[str], dict[str, str], list[str]]]:
     _, notes = zip_folder(folder, tmp_path / "app.zip")
-    entries = list(entries_of(tmp_path / "app.zip", "app.zip", Limits()))
+    entries = list(entries_of(tmp_path / "app.zip", "app.zip", BundleLimits()))
     links = {entry.path: entry.link_to for entry in entries if entry.link_to is not None}
     yield {entry.path for entry in entries if entry.link_to is None}, links, notes
 
@@ -134,7 +137,7 @@ def test_folders_elsewhere_that_lead_to_each_other_are_refused(
 def test_a_link_to_a_folder_with_too_much_in_it_is_named(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sheen.bundle.Limits", lambda: Limits(files=2))
+    monkeypatch.setattr("sheen.bundle.BundleLimits", lambda: BundleLimits(files=2))
     (folder / "shared").symlink_to("/usr/share")
     with pytest.raises(
         NotAnApp, match="more than 2 files, with those of the folders that shared lead to"
@@ -218,7 +221,9 @@ def test_a_bundle_has_execute_bits_and_times_and_its_fingerprint_only_the_first(
     executable = zip_folder(folder, tmp_path / "app.zip").fingerprint
     os.utime(folder / "app.R", (1_200_000_001, 1_200_000_001))
     assert before != executable == zip_folder(folder, tmp_path / "app.zip").fingerprint
-    entries = {entry.path: entry for entry in entries_of(tmp_path / "app.zip", "app.zip", Limits())}
+    entries = {
+        entry.path: entry for entry in entries_of(tmp_path / "app.zip", "app.zip", BundleLimits())
+    }
     assert [path for path, entry in entries.items() if entry.executable] == ["tool.sh"]
     assert entries["app.R"].changed_at == 1_200_000_001
 

@@ -21,17 +21,17 @@ server {
 }
 """
 REPORT = """\
-x.conf:1: run_as shiny → mapped: each app has a Unix user and tasks of its own
+x.conf:1: run_as shiny → mapped: on one machine its users; on AWS a number and a home for each name
 x.conf:2: auth_passwd_file /etc/passwd → closes: a location that needs a login is closed to
     everybody (Professional)
 x.conf:3: app_idle_timeout 10 → honoured
 x.conf:4: server → honoured
-x.conf:5: listen 3838 → mapped: tells sites apart; the deployment decides where it listens
+x.conf:5: listen 3838 → mapped: on one machine the port; on AWS it tells sites apart
 x.conf:6: server_name a.org → honoured
 x.conf:7: location / → honoured
 x.conf:8: site_dir /srv/shiny-server → honoured
-x.conf:9: log_dir /var/log/shiny-server → mapped: workers' logs are in CloudWatch Logs; `sheen logs`
-    shows them
+x.conf:9: log_dir /var/log/shiny-server → mapped: on one machine, the files' folder; on AWS, the
+    files' names end the names of the log streams, which `sheen logs` shows
 x.conf:10: location /secret → honoured
 x.conf:10: required_user ann → closes: the location is closed to everybody, unless ** is in the list
     (Professional)
@@ -42,8 +42,10 @@ a.org, port 3838
   /secret  apps and files of /srv/shiny-server
       closed: required_user on line 10 asks for a login
       app_idle_timeout  10  (line 3, top level)
+      log_dir           /var/log/shiny-server  (line 9, location /)
   /        apps and files of /srv/shiny-server
       app_idle_timeout  10  (line 3, top level)
+      log_dir           /var/log/shiny-server  (line 9, location /)
   /old     redirect (301) to /new
       app_idle_timeout  10  (line 3, top level)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chalicelib.apps.configure import Source
+from chalicelib.apps.configure import ValueSource
 from chalicelib.apps.errors import BadChange
 from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.configuration.rules import plain
@@ -31,9 +31,9 @@ def test_the_commands_words_are_changes_and_what_it_shows_could_be_its_words() -
 
 
 def test_each_entry_of_a_map_has_a_row_with_its_own_origin() -> None:
-    own = Source(layer="app", where="sheen configure", ceiling="")
-    default = Source(layer="default", where="", ceiling="")
-    bundle = Source(layer="bundle", where="sheen.toml", ceiling="largest_size")
+    own = ValueSource(layer="app", where="sheen configure", ceiling="")
+    default = ValueSource(layer="default", where="", ceiling="")
+    bundle = ValueSource(layer="bundle", where="sheen.toml", ceiling="largest_size")
     shown = rows(
         {
             "location": "/hello",

@@ -49,7 +49,7 @@ def environment_of(task: dict[str, Any]) -> dict[str, str]:
 
 def claim() -> InstanceRef:
     version_id = f"0123456789ab.{time.time_ns()}"
-    claimed = store.claim(version_id, 0, location="/hello", capacity=9, now=time.time())
+    claimed = store.claim(version_id, 0, app="/hello", capacity=9, now=time.time())
     assert claimed is not None
     return claimed.ref
 

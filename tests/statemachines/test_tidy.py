@@ -110,7 +110,7 @@ def test_a_version_in_use_goes_when_its_last_instance_is_gone(efs: Path, machine
     claimed = instances.claim(
         str(VersionId(App.get("/used").app_id, names[0])),
         0,
-        location="/used",
+        app="/used",
         capacity=1,
         now=time.time(),
     )

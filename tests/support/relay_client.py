@@ -99,7 +99,7 @@ class RelayClient:
         self._paused = False
 
     @property
-    def closed(self) -> sockjs.Close | None:
+    def closed(self) -> sockjs.CloseFrame | None:
         """Why the session has ended, once it has."""
         return self.peer.closed
 
@@ -163,9 +163,9 @@ class RelayClient:
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._end(sockjs.Close(0, f"the client failed: {error!r}"))
+            self._end(sockjs.CloseFrame(0, f"the client failed: {error!r}"))
 
-    def _end(self, why: sockjs.Close) -> None:
+    def _end(self, why: sockjs.CloseFrame) -> None:
         if self.peer.closed is None:
             self.peer.closed = why
         self.ended.set()
@@ -248,7 +248,7 @@ class RelayClient:
             self._cut_since = self._now()
         if tried_at > self._cut_since + self.peer.settings.grace + 10.0:
             self._end(
-                sockjs.Close(
+                sockjs.CloseFrame(
                     4705, "The connection was lost for too long, so your session has ended."
                 )
             )

@@ -27,7 +27,7 @@ class Peer:
         self.greeted = False
         self.may_send = False
         self.controls: list[str] = []
-        self.closed: sockjs.Close | None = None
+        self.closed: sockjs.CloseFrame | None = None
         self.received: dict[str, list[str]] = {}
         self.closed_channels: dict[str, int] = {}
         self.ticket: str | None = None
@@ -63,16 +63,16 @@ class Peer:
         if decoded == "o":
             self.greeted = self.greeted_ever = True
             self.may_send = self.attempt == 1
-        elif isinstance(decoded, sockjs.Close):
+        elif isinstance(decoded, sockjs.CloseFrame):
             self.closed = decoded
-        elif isinstance(decoded, sockjs.Messages):
+        elif isinstance(decoded, sockjs.MessagesFrame):
             for text in decoded.messages:
                 self._message(text, now)
 
     def _message(self, text: str, now: float) -> None:
         if text.startswith(hello.PREFIX):
             control = hello.parse_control(text)
-            if isinstance(control, hello.Ticket):
+            if isinstance(control, hello.FreshTicket):
                 self.ticket = control.ticket
             elif isinstance(control, hello.Pong) and not self.out.acknowledge(control.next):
                 self.out.resume(max(control.next, self.out.acknowledged))

@@ -11,18 +11,18 @@ import pytest
 from agent.kinds import runtimes
 from agent.processes.command import Runtime, WorkerSpec, hosted, started
 from chalicelib.kinds import served
-from chalicelib.kinds.kind import AppFiles, Kind, Recognised, Refusal
+from chalicelib.kinds.kind import AppFiles, Kind, NearMiss, Recognised
 from tasks.kinds import builds
 from tasks.kinds.build import Build
 
 SCRIPT = Path(__file__).with_name("toy_server.py")
 
 
-def _recognise(files: AppFiles) -> Recognised | Refusal | None:
+def _recognise(files: AppFiles) -> Recognised | NearMiss | None:
     if "toy.txt" not in files.paths:
         return None
     entrypoint = files.read("toy.txt").decode().strip()
-    return Recognised(entrypoint) if entrypoint else Refusal("toy.txt is empty; write a word")
+    return Recognised(entrypoint) if entrypoint else NearMiss("toy.txt is empty; write a word")
 
 
 KIND = Kind(

@@ -16,11 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.publishing.errors import BadBundle
-from chalicelib.publishing.limits import Limits
+from chalicelib.publishing.limits import BundleLimits
 from tasks.archive import check_path, read
 from tests.support.archives import make_tar, make_zip
 
-SMALL = Limits(files=20, unpacked=10_000)
+SMALL = BundleLimits(files=20, unpacked=10_000)
 
 
 pytestmark = pytest.mark.filterwarnings("ignore:Duplicate name")
@@ -28,7 +28,7 @@ MAKERS = pytest.mark.parametrize("make", [make_zip, make_tar])
 Make = Callable[..., bytes]
 
 
-def unpack(data: bytes, where: Path, limits: Limits = SMALL, top: str = "") -> list[str]:
+def unpack(data: bytes, where: Path, limits: BundleLimits = SMALL, top: str = "") -> list[str]:
     archive = where / "bundle"
     archive.write_bytes(data)
     (where / "target").mkdir()

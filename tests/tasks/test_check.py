@@ -15,7 +15,7 @@ from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.publishing.build_log import NOTE
 from chalicelib.publishing.errors import BadBundle
 from tasks.build_log import BuildLog
-from tasks.check import Finding, check, told
+from tasks.check import CheckFinding, check, told
 from tasks.kinds import shiny_python, shiny_r
 from tasks.kinds.build import Build
 
@@ -311,5 +311,5 @@ def test_files_that_shiny_loads_are_those_of_its_own_rules() -> None:
 
 
 def test_a_finding_names_its_file_and_line() -> None:
-    assert told(Finding(True, "app.R", 0, "gone")) == "app.R: gone"
-    assert told(Finding(True, "app.R", 7, "gone")) == "app.R:7: gone"
+    assert told(CheckFinding(True, "app.R", 0, "gone")) == "app.R: gone"
+    assert told(CheckFinding(True, "app.R", 7, "gone")) == "app.R:7: gone"

@@ -248,7 +248,7 @@ def test_a_task_that_still_lists_gets_on(place: Place, monkeypatch: pytest.Monke
         place.objects.put(f"p/{number}", b"1")
     listing = s3.Bucket.list
 
-    def slow(bucket: s3.Bucket, prefix: str) -> Iterator[s3.Listed]:
+    def slow(bucket: s3.Bucket, prefix: str) -> Iterator[s3.ListedObject]:
         for listed in listing(bucket, prefix):
             time.sleep(0.25)
             yield listed

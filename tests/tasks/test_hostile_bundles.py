@@ -13,12 +13,12 @@ import pytest
 
 from chalicelib.kinds.recognition import shape_of
 from chalicelib.publishing.errors import BadBundle
-from chalicelib.publishing.limits import Limits
+from chalicelib.publishing.limits import BundleLimits
 from tasks.archive import read
 from tests.support.archives import make_tar, make_zip
 from tests.tasks.hostile_archives import crowded_zip
 
-LIMITS = Limits(files=50, unpacked=2_000_000, ratio_from=100_000)
+LIMITS = BundleLimits(files=50, unpacked=2_000_000, ratio_from=100_000)
 APP = ("app.R", b"1")
 LONG_NUMBER = "it has a header with a number of more than 128 digits; pack it anew with plain tar"
 LINK = stat.S_IFLNK | 0o777

@@ -13,7 +13,7 @@ from moto.server import ThreadedMotoServer
 from agent.kinds import shiny_r
 from agent.processes import fresh
 from agent.processes.command import WorkerSpec
-from agent.processes.preloaded import Preloaded
+from agent.processes.preloaded import PreloadedProcess
 from agent.processes.r_process import Starter
 from agent.processes.worker import Worker
 from chalicelib.apps.model import App, Version
@@ -84,9 +84,9 @@ def fork_library() -> Path:
 
 
 @pytest.fixture(scope="session")
-def preloaded(fork_library: Path) -> Iterator[Preloaded]:
+def preloaded(fork_library: Path) -> Iterator[PreloadedProcess]:
     """An R from which workers can be forked, for all tests."""
-    preloaded = Preloaded()
+    preloaded = PreloadedProcess()
     yield preloaded
     preloaded.close()
 

@@ -13,8 +13,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from infra.declared.tasks import HEALTH, TASK_DEFINITIONS
-from infra.emulator.ecs.definition import Mount
-from infra.local.image import Image
+from infra.emulator.ecs.definition import TaskMount
+from infra.local.image import BuiltImage
 from tests.support.apps import PYTHON_ECHO, app
 from tests.support.stack import TREE, StackProcess, free_port
 from tests.support.waiting import until
@@ -23,7 +23,7 @@ MOST_MB = 850
 """What the image may have unpacked; docs/operator.md states what it has."""
 START = 60_000
 AGENT_MOUNTS = [
-    Mount(*mount)
+    TaskMount(*mount)
     for mount in next(task.mounts for task in TASK_DEFINITIONS if task.container == "agent")
 ]
 
@@ -39,7 +39,7 @@ class ImageStack(StackProcess):
 
 
 @pytest.fixture(scope="module")
-def stack(image: Image, open_folder: Path) -> Iterator[ImageStack]:
+def stack(image: BuiltImage, open_folder: Path) -> Iterator[ImageStack]:
     running = ImageStack(open_folder / "image-stack", free_port())
     running.image = image.root
     running.start()
@@ -52,14 +52,14 @@ def url(stack: ImageStack) -> str:
     return stack.publish(TREE / "tests" / "workers" / "apps" / "inputs", "/inputs")
 
 
-def test_it_is_no_larger_than_is_said(image: Image) -> None:
+def test_it_is_no_larger_than_is_said(image: BuiltImage) -> None:
     used = subprocess.run(
         ["du", "-sxm", str(image.root)], capture_output=True, text=True, check=True
     ).stdout
     assert int(used.split()[0]) < MOST_MB
 
 
-def test_no_program_in_it_gives_rights(image: Image) -> None:
+def test_no_program_in_it_gives_rights(image: BuiltImage) -> None:
     found = subprocess.run(
         ["find", str(image.root), "-xdev", "-type", "f", "-perm", "/6000"],
         capture_output=True,
@@ -150,7 +150,7 @@ def test_an_app_in_python_is_served(stack: ImageStack, page: Page, tmp_path: Pat
     expect(page.locator("#heard")).to_have_text("heard: a word")
 
 
-def test_ecs_finds_it_healthy(stack: ImageStack, image: Image, url: str) -> None:
+def test_ecs_finds_it_healthy(stack: ImageStack, image: BuiltImage, url: str) -> None:
     stack.wake("/inputs/")
     instance = stack.instance_of("/inputs")
     assert instance is not None

@@ -15,7 +15,7 @@ import pytest
 
 from infra.declared import DECLARED
 from infra.local.built_image import built
-from infra.local.image import Image
+from infra.local.image import BuiltImage
 from tests.support.stack import TREE
 from tests.workers.image_checks import (
     stack,
@@ -50,7 +50,7 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def made() -> Iterator[tuple[Image, dict[str, Any]]]:
+def made() -> Iterator[tuple[BuiltImage, dict[str, Any]]]:
     folder = Path(tempfile.mkdtemp(prefix="sheen-built-", dir="/var/tmp"))
     folder.chmod(0o755)
     with built(TREE, folder) as found:
@@ -59,12 +59,12 @@ def made() -> Iterator[tuple[Image, dict[str, Any]]]:
 
 
 @pytest.fixture(scope="module")
-def image(made: tuple[Image, dict[str, Any]]) -> Image:
+def image(made: tuple[BuiltImage, dict[str, Any]]) -> BuiltImage:
     return made[0]
 
 
 def test_it_says_of_itself_what_fargate_and_the_task_definitions_take_for_granted(
-    made: tuple[Image, dict[str, Any]],
+    made: tuple[BuiltImage, dict[str, Any]],
 ) -> None:
     told = made[1]
     assert sorted(told["Volumes"]) == ["/run", "/tmp"]
@@ -74,7 +74,7 @@ def test_it_says_of_itself_what_fargate_and_the_task_definitions_take_for_grante
     assert {task.command[1:] for task in agents} == {tuple(told["Cmd"][1:])}
 
 
-def test_nothing_of_this_machine_is_in_it(image: Image) -> None:
+def test_nothing_of_this_machine_is_in_it(image: BuiltImage) -> None:
     left = [
         path
         for path in (image.root / "usr/local/lib/sheen").rglob("*")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.image import Image, make
+from infra.local.image import BuiltImage, make
 from tests.support.stack import TREE
 from tests.workers.image_checks import (
     stack,
@@ -46,10 +46,10 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def image() -> Iterator[Image]:
+def image() -> Iterator[BuiltImage]:
     """The image; while working on these tests, SHEEN_IMAGE is one that is there already."""
     if "SHEEN_IMAGE" in os.environ:
-        yield Image.load(Path(os.environ["SHEEN_IMAGE"]))
+        yield BuiltImage.load(Path(os.environ["SHEEN_IMAGE"]))
         return
     folder = Path(tempfile.mkdtemp(prefix="sheen-image-", dir="/var/tmp"))
     folder.chmod(0o755)

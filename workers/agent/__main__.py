@@ -7,7 +7,7 @@ that needs is imported quickly.
 import os
 import sys
 
-from agent.processes.preloaded import NoFork, Preloaded
+from agent.processes.preloaded import NoFork, PreloadedProcess
 from machine import process
 
 
@@ -17,9 +17,9 @@ def main() -> int:
     process.open_temporary_folder()
     if os.environ.get("SHEEN_INSTANCE", "").startswith("spare."):
         process.give_way()
-    preloaded: Preloaded | NoFork
+    preloaded: PreloadedProcess | NoFork
     try:
-        preloaded = Preloaded()
+        preloaded = PreloadedProcess()
     except NoFork as error:
         preloaded = error
     from agent.life import task

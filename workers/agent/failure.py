@@ -36,18 +36,18 @@ class AppInitTimeout(WorkerFailed):
     error = Failure.APP_INIT_TIMEOUT
 
 
-class AppExited(Busy, WorkerFailed):
+class WorkerExited(Busy, WorkerFailed):
     """R ended while it served the app, or does not answer."""
 
 
-class WorkerGone(Gone, AppExited):
+class WorkerGone(Gone, WorkerExited):
     """The R process that a session or a request is bound to has ended."""
 
     def __init__(self) -> None:
         super().__init__("This session's R process has ended. Load the page again.")
 
 
-class NoPlace(Busy, WorkerFailed):
+class NoSeat(Busy, WorkerFailed):
     """Every worker is full, and no more may be started."""
 
     def __init__(self, seats: int) -> None:
@@ -149,9 +149,9 @@ def init_timeout(seconds: float, said: str) -> AppInitTimeout:
 
 def exited(
     returncode: int, said: str = "", out_of_memory: bool | None = None, language: str = "R"
-) -> AppExited:
+) -> WorkerExited:
     """Return the failure of an app whose process ended with ``returncode`` after its start."""
-    return AppExited(
+    return WorkerExited(
         f"The app stopped unexpectedly: {language} {ending(returncode, out_of_memory)}. "
         "The next visit starts it again.",
         said,

@@ -11,9 +11,9 @@ logger = Logger(service="agent", log_record_order=["level", "message", "timestam
 _LIBRARIES = ("aiohttp", "asyncio", "botocore", "pynamodb", "websockets")
 
 
-def identify(ref: InstanceRef, location: str = "") -> None:
+def identify(ref: InstanceRef, app: str = "") -> None:
     """Put the instance and the app on every line from here on."""
-    logger.append_keys(instance=str(ref), app=location or ref.version_id)
+    logger.append_keys(instance=str(ref), app=app or ref.version_id)
 
 
 def include_libraries() -> None:

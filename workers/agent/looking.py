@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from chalicelib.configuration.errors import BadAppSetting
+from chalicelib.configuration.layers import APP_FILE
+from chalicelib.configuration.shiny_server_conf import app_file
 from chalicelib.kinds import folder as kinds
 from chalicelib.kinds.served import KindOfVersion
 from machine import look, unprivileged
@@ -30,6 +33,9 @@ class Look:
 
     kind: KindOfVersion | str
     """What is in it; a sentence that says why, if it is nothing to serve."""
+    app_file: str | BadAppSetting
+    """The text of ``.shiny_app.conf``; empty: there is none. An error says why it cannot be read.
+    """
     restarted: int | None
     """When ``restart.txt`` was changed, in nanoseconds; None if there is none."""
     startup: tuple[str, ...]
@@ -67,13 +73,23 @@ def seen_by(account: Account, folder: Path) -> Look:
     names = set(told["names"]) - (set(look.SOURCES) - sources.keys())
     return Look(
         kinds.kind_of(names, lambda name: sources.get(name, b"")),
+        _app_file(told["app_file"], account),
         told["restarted"],
         tuple(told["startup"]),
         told["home"],
     )
 
 
-class Place(NamedTuple):
+def _app_file(text: str | None, account: Account) -> str | BadAppSetting:
+    if text is None:
+        return BadAppSetting(f"{APP_FILE} cannot be read (as user {account.name})")
+    try:
+        return app_file.decoded(text.encode("utf-8", "surrogateescape"))
+    except BadAppSetting as error:
+        return error
+
+
+class FolderPlace(NamedTuple):
     """Where a folder below the root of the file system really is."""
 
     directory: Path
@@ -81,7 +97,7 @@ class Place(NamedTuple):
     """The tree that it is in, if that is a folder of this machine."""
 
 
-def place_of(efs: Path, folder: str) -> Place:
+def place_of(efs: Path, folder: str) -> FolderPlace:
     """Return where a folder below the root of the file system really is.
 
     On one machine, trees are links that root has made. They are followed; whatever somebody else
@@ -97,7 +113,7 @@ def place_of(efs: Path, folder: str) -> Place:
                     break
                 if stat.S_ISLNK(status.st_mode):
                     tree = Path(os.readlink(name, dir_fd=here.descriptor))
-                    return Place(tree.joinpath(*parts[number + 1 :]), tree)
+                    return FolderPlace(tree.joinpath(*parts[number + 1 :]), tree)
                 if status.st_mode & _WRITABLE:
                     break
                 below = here.enter(name)
@@ -108,4 +124,4 @@ def place_of(efs: Path, folder: str) -> Place:
                 here.close()
     except (FileNotFoundError, Unsafe):
         pass
-    return Place(efs / folder)
+    return FolderPlace(efs / folder)

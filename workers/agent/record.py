@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Literal
 
 from agent import looking
-from agent.looking import NotSeen
+from agent.looking import Look, NotSeen
 from chalicelib import layout
 from chalicelib.apps import versions
 from chalicelib.apps.model import App, Version
 from chalicelib.configuration.above import NOTHING, Above
 from chalicelib.configuration.app_settings import AppSettings
+from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.errors import Broken
 from chalicelib.instances import store
 from chalicelib.instances.errors import InstanceChanged
@@ -32,11 +33,11 @@ class NothingToServe(Broken):
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class InstanceRecord:
     """One instance and its app."""
 
     ref: InstanceRef
-    location: str
+    app: str
     unix_id: int
     settings: AppSettings
     secret: str = field(repr=False)
@@ -58,6 +59,9 @@ class Record:
     """The tree that the folder is in, if that is a folder of this machine."""
     above: Above = NOTHING
     """What a configuration says above the app, according to the instance's row."""
+    app_file: str = ""
+    """The text of ``.shiny_app.conf`` in the folder of an app in place, also if it does not count.
+    """
 
     def key(self, purpose: Purpose) -> str:
         """Return the instance's key for a purpose."""
@@ -69,23 +73,26 @@ class Record:
         return f"{VersionId.parse(self.ref.version_id).version}.{self.ref.slot}"
 
 
-def renewed(record: Record) -> Record:
+def renewed(record: InstanceRecord) -> InstanceRecord:
     """Read the app's settings, and the layers above them, again.
 
     Raise :class:`NothingToServe` or :class:`chalicelib.configuration.errors.BadAppSetting`.
     """
     instance = store.get(record.ref)
     above = _above(instance) if instance is not None else record.above
-    app = _app(record.location, VersionId.parse(record.ref.version_id).app_id)
+    app = _app(record.app, VersionId.parse(record.ref.version_id).app_id)
+    found = _seen(record.account, record.directory).app_file if record.account is not None else ""
+    settings = app.resolved(above.layers, found).settings
     return replace(
         record,
-        settings=app.resolved(above.layers).settings,
+        settings=settings,
         restarted_at=_restarted_at(app),
         above=above,
+        app_file=_told(record.ref, found, settings) if record.account is not None else "",
     )
 
 
-def missed(record: Record) -> Literal["restart", "retire"] | None:
+def missed(record: InstanceRecord) -> Literal["restart", "retire"] | None:
     """Return what the app's row asks of this instance that it has not done yet.
 
     The instance may have been starting, or unreachable, when others were told. Both times of a
@@ -93,7 +100,7 @@ def missed(record: Record) -> Literal["restart", "retire"] | None:
     """
     app_id, version = VersionId.parse(record.ref.version_id)
     try:
-        app = _app(record.location, app_id)
+        app = _app(record.app, app_id)
     except NothingToServe:
         return "retire"
     if app.active_version != version:
@@ -101,7 +108,7 @@ def missed(record: Record) -> Literal["restart", "retire"] | None:
     return "restart" if _restarted_at(app) != record.restarted_at else None
 
 
-def load(ref: InstanceRef, efs: Path) -> Record:
+def load(ref: InstanceRef, efs: Path) -> InstanceRecord:
     """Read the instance's row and its app's.
 
     Raise :class:`InstanceChanged` if the instance was given up. Raise :class:`NothingToServe` or
@@ -110,7 +117,7 @@ def load(ref: InstanceRef, efs: Path) -> Record:
     return _of(_row(ref, InstanceState.STARTING), efs)
 
 
-def load_bound(ref: InstanceRef, efs: Path) -> Record:
+def load_bound(ref: InstanceRef, efs: Path) -> InstanceRecord:
     """Read the instance to which a spare was bound, as :func:`load` does.
 
     Its row is READY from the start.
@@ -139,10 +146,10 @@ def _row(ref: InstanceRef, state: InstanceState) -> Instance:
     return instance
 
 
-def _of(instance: Instance, efs: Path) -> Record:
+def _of(instance: Instance, efs: Path) -> InstanceRecord:
     ref = instance.ref
     version = VersionId.parse(ref.version_id)
-    app = _app(instance.location, version.app_id)
+    app = _app(instance.app, version.app_id)
     row = versions.get(*version)
     if row is None:
         raise NothingToServe(
@@ -159,9 +166,9 @@ def _of(instance: Instance, efs: Path) -> Record:
     kind, entrypoint = _kind(row, directory)
     library = layout.library(directory)
     above = _above(instance)
-    return Record(
+    return InstanceRecord(
         ref,
-        instance.location,
+        instance.app,
         int(app.unix_id),
         app.resolved(above.layers).settings,
         instance.secret,
@@ -182,25 +189,23 @@ def _restarted_at(app: App) -> float | None:
     return float(app.restarted_at) if app.restarted_at is not None else None
 
 
-def _in_place(instance: Instance, app: App, folder: str, efs: Path) -> Record:
+def _in_place(instance: Instance, app: App, folder: str, efs: Path) -> InstanceRecord:
     """Return the record of an app in a folder.
 
     Raise :class:`NothingToServe` if its user sees no app there.
     """
     directory, tree = looking.place_of(efs, folder)
     account = _account(app.run_as or "", efs)
-    try:
-        seen = looking.seen_by(account, directory)
-    except NotSeen as error:
-        raise NothingToServe(f"the app's folder {directory} cannot be read: {error}") from None
+    seen = _seen(account, directory)
     if isinstance(seen.kind, str):
         raise NothingToServe(f"the folder {directory} is no app: {seen.kind}")
     above = _above(instance)
-    return Record(
+    settings = app.resolved(above.layers, seen.app_file).settings
+    return InstanceRecord(
         instance.ref,
-        instance.location,
+        instance.app,
         account.unix_id,
-        app.resolved(above.layers).settings,
+        settings,
         instance.secret,
         directory,
         seen.kind.kind,
@@ -209,7 +214,25 @@ def _in_place(instance: Instance, app: App, folder: str, efs: Path) -> Record:
         account=account,
         tree=tree,
         above=above,
+        app_file=_told(instance.ref, seen.app_file, settings),
     )
+
+
+def _seen(account: Account, directory: Path) -> Look:
+    try:
+        return looking.seen_by(account, directory)
+    except NotSeen as error:
+        raise NothingToServe(f"the app's folder {directory} cannot be read: {error}") from None
+
+
+def _told(ref: InstanceRef, app_file: str | BadAppSetting, settings: AppSettings) -> str:
+    """Write a folder's own directives to the instance's row, if they count; return their text.
+
+    So Lambdas know them.
+    """
+    text = app_file if isinstance(app_file, str) and settings.allow_app_override else ""
+    store.mark_app_file(ref, text, settings.worker_limits.seats)
+    return str(app_file)
 
 
 def _account(name: str, efs: Path) -> Account:
@@ -250,11 +273,11 @@ def _manifest(directory: Path) -> bytes | None:
         ) from None
 
 
-def _app(location: str, app_id: str) -> App:
+def _app(name: str, app_id: str) -> App:
     try:
-        app = App.get(location, consistent_read=True)
+        app = App.get(name, consistent_read=True)
     except App.DoesNotExist:
-        raise NothingToServe(f"there is no app at {location} any more; publish it again") from None
+        raise NothingToServe(f"there is no app at {name} any more; publish it again") from None
     if app.app_id != app_id:
-        raise NothingToServe(f"another app is at {location} now; load the page again")
+        raise NothingToServe(f"another app is at {name} now; load the page again")
     return app

@@ -19,6 +19,7 @@ LARGEST_SOURCE = 1 << 20
 """Largest file that is read to find out what the app is, in bytes."""
 SOURCES = ("app.py", "manifest.json")
 RESTART = "restart.txt"
+APP_FILE = ".shiny_app.conf"
 STARTUP = (".Rprofile", ".Renviron")
 """Files that R reads when it starts."""
 INDEX = "www/index.html"
@@ -45,6 +46,8 @@ def look(folder: str, home: str) -> dict[str, Any]:
         "names": names,
         "sources": {name: text for name in SOURCES if (text := _source(name)) is not None},
         "restarted": _changed(RESTART),
+        # It counts if it is there, so one that cannot be read must not pass for none.
+        "app_file": _source(APP_FILE) if os.path.lexists(APP_FILE) else "",
         # The user's own library of packages is found when R starts.
         "startup": [name for name in (*startup, f"{home}/R") if _changed(name) is not None],
         "home": os.access(home, os.R_OK | os.X_OK),

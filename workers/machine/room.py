@@ -35,7 +35,7 @@ _EMPTY = "mode=755,size=1m"
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class VisibleFolder:
     """A folder that is visible in the room."""
 
     path: Path
@@ -63,7 +63,7 @@ class View:
 
     hidden: tuple[Path, ...]
     """Folders that appear empty except for what is ``seen``."""
-    seen: tuple[Seen, ...]
+    seen: tuple[VisibleFolder, ...]
     temporary: Path
     """The folder that appears as ``/tmp`` and as ``/var/tmp``."""
     links: tuple[Link, ...] = ()

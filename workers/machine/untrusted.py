@@ -62,7 +62,7 @@ class Budget(NamedTuple):
 NO_LIMIT = Budget()
 
 
-class Entry(NamedTuple):
+class FolderEntry(NamedTuple):
     """One name in a folder; a link is reported as a link, not followed."""
 
     name: str
@@ -84,14 +84,14 @@ class Entry(NamedTuple):
         return stat.S_ISLNK(self.status.st_mode)
 
 
-class Found(NamedTuple):
+class TreeEntry(NamedTuple):
     """One entry of a tree."""
 
     folder: "Folder"
     """The folder that contains the entry; it stays open until the next step of the walk."""
     path: str
     """Path of the entry, relative to the start of the walk."""
-    entry: Entry
+    entry: FolderEntry
 
 
 class Usage(NamedTuple):
@@ -155,14 +155,14 @@ class Folder:
         """Return the names of all entries, in no order."""
         return os.listdir(self.descriptor)  # noqa: PTH208  (by descriptor)
 
-    def scan(self) -> Iterator[Entry]:
+    def scan(self) -> Iterator[FolderEntry]:
         """Yield all entries, in no order; entries that vanish meanwhile are left out."""
         with os.scandir(self.descriptor) as entries:
             for entry in entries:
                 with contextlib.suppress(FileNotFoundError):
-                    yield Entry(entry.name, entry.stat(follow_symlinks=False))
+                    yield FolderEntry(entry.name, entry.stat(follow_symlinks=False))
 
-    def walk(self, deepest: int = DEEPEST) -> Iterator[Found]:
+    def walk(self, deepest: int = DEEPEST) -> Iterator[TreeEntry]:
         """Yield all entries of the tree below this folder, each folder before its content.
 
         Links and other file systems are not entered. A folder that vanishes or becomes something
@@ -172,7 +172,7 @@ class Folder:
         """
         device = self.status().st_dev
         with contextlib.ExitStack() as opened:
-            levels: list[tuple[Folder, str, Iterator[Entry]]] = [(self, "", self.scan())]
+            levels: list[tuple[Folder, str, Iterator[FolderEntry]]] = [(self, "", self.scan())]
             while levels:
                 folder, path, entries = levels[-1]
                 entry = next(entries, None)
@@ -181,7 +181,7 @@ class Folder:
                     if folder is not self:
                         folder.close()
                     continue
-                yield Found(folder, path + entry.name, entry)
+                yield TreeEntry(folder, path + entry.name, entry)
                 if not entry.is_folder or entry.status.st_dev != device:
                     continue
                 if len(levels) > deepest:

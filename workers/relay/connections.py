@@ -58,7 +58,7 @@ class Refusals:
         return self._frames.pop(connection, None)
 
 
-class Gone:
+class EndedConnections:
     """Connections that ended or were replaced; frames of theirs may still arrive (FACTS W4)."""
 
     def __init__(self) -> None:

@@ -63,7 +63,7 @@ class Pong(NamedTuple):
     next: int
 
 
-class Ticket(NamedTuple):
+class FreshTicket(NamedTuple):
     """A fresh ticket."""
 
     ticket: str
@@ -119,7 +119,7 @@ def hello(opening: Opening) -> str:
     )
 
 
-def parse_control(text: str) -> Ping | Pong | Ticket:
+def parse_control(text: str) -> Ping | Pong | FreshTicket:
     """Parse a ``SHEEN {…}`` message.
 
     :raises ProtocolError: this version does not know the message.
@@ -130,18 +130,18 @@ def parse_control(text: str) -> Ping | Pong | Ticket:
         case {"pong": number}:
             return Pong(parse_number(number))
         case {"ticket": str(ticket)}:
-            return Ticket(ticket)
+            return FreshTicket(ticket)
     raise ProtocolError(f"an unknown control message: {text[:80]!r}")
 
 
-def control(message: Ping | Pong | Ticket) -> str:
+def control(message: Ping | Pong | FreshTicket) -> str:
     """Return a ``SHEEN {…}`` message."""
     match message:
         case Ping(number):
             value = {"ping": hexadecimal(number)}
         case Pong(number):
             value = {"pong": hexadecimal(number)}
-        case Ticket(ticket):
+        case FreshTicket(ticket):
             value = {"ticket": ticket}
     return PREFIX + json.dumps(value, separators=(",", ":"))
 

@@ -8,7 +8,7 @@ from relay.errors import Ending, ProtocolError, SessionTaken, UnknownSession
 from relay.hello import Opening
 
 
-class Seen(NamedTuple):
+class SessionFacts(NamedTuple):
     """What a session knows at the moment of an introduction."""
 
     is_current: bool
@@ -34,7 +34,7 @@ class Taken(NamedTuple):
     """Number of the message to go on with; None if the client's CONTINUE will name it."""
 
 
-class Late(NamedTuple):
+class TooLate(NamedTuple):
     """A newer connection has come first, so this one counts as replaced."""
 
 
@@ -42,7 +42,7 @@ class Ignored(NamedTuple):
     """The introduction changes nothing: a duplicate, or of a connection that is gone."""
 
 
-class Refused(NamedTuple):
+class ConnectionRefused(NamedTuple):
     """The connection is told ``ending``."""
 
     ending: Ending
@@ -50,10 +50,10 @@ class Refused(NamedTuple):
     """Whether the session ends the same way, because its own client cannot go on."""
 
 
-Judgement = Taken | Late | Ignored | Refused
+Judgement = Taken | TooLate | Ignored | ConnectionRefused
 
 
-def judge(opening: Opening, seen: Seen) -> Judgement:
+def judge(opening: Opening, seen: SessionFacts) -> Judgement:
     """Decide about a connection that introduces itself by ``opening``.
 
     The first introduction decides whose session it is. Later ones need its robust id.
@@ -62,30 +62,30 @@ def judge(opening: Opening, seen: Seen) -> Judgement:
         return Ignored()
     if seen.first is None:
         if opening.resume or seen.ending is not None:
-            return Refused(seen.ending or UnknownSession().ending)
+            return ConnectionRefused(seen.ending or UnknownSession().ending)
         return Taken(0)
     if opening.robust_id is None or opening.robust_id != seen.first.robust_id:
-        return Refused(SessionTaken().ending)
+        return ConnectionRefused(SessionTaken().ending)
     return _judge_sheen(opening, seen) if opening.sheen else _judge_other(opening, seen)
 
 
-def _judge_sheen(opening: Opening, seen: Seen) -> Judgement:
+def _judge_sheen(opening: Opening, seen: SessionFacts) -> Judgement:
     """Decide about Sheen's own client, which says where to go on."""
     # A SockJS client that falls back to its next transport repeats the attempt.
     if seen.is_current:
         return Ignored()
     if opening.attempt < seen.attempt:
-        return Late()
+        return TooLate()
     if not seen.acknowledged <= opening.next <= seen.following:
-        return Refused(ProtocolError().ending, ends_session=True)
+        return ConnectionRefused(ProtocolError().ending, ends_session=True)
     return Taken(opening.next)
 
 
-def _judge_other(opening: Opening, seen: Seen) -> Judgement:
+def _judge_other(opening: Opening, seen: SessionFacts) -> Judgement:
     """Decide about another client, which resumes by CONTINUE or starts from the beginning.
 
     It starts again if its first connection failed and SockJS fell back to another transport.
     """
     if opening.resume:
         return Taken(None)
-    return Taken(0) if seen.acknowledged == 0 else Refused(SessionTaken().ending)
+    return Taken(0) if seen.acknowledged == 0 else ConnectionRefused(SessionTaken().ending)

@@ -161,7 +161,7 @@ class Outbox:
         if self._say_pong and reading:
             elements.append(sockjs.escape(hello.control(hello.Pong(self._in.next))))
         if self._say_ticket is not None:
-            elements.append(sockjs.escape(hello.control(hello.Ticket(self._say_ticket))))
+            elements.append(sockjs.escape(hello.control(hello.FreshTicket(self._say_ticket))))
         self._say_continue = self._say_pong = False
         self._say_ticket = None
         return elements

@@ -66,7 +66,7 @@ def parse(text: str) -> Data | Ack | Continue:
     return Ack(int(following, 16)) if word == "ACK" else Continue(int(following, 16))
 
 
-class Entry(NamedTuple):
+class PendingMessage(NamedTuple):
     """A message that waits to be sent or acknowledged; ``size`` is in bytes as it travels."""
 
     number: int
@@ -79,7 +79,7 @@ class Outgoing:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._entries: deque[Entry] = deque()
+        self._entries: deque[PendingMessage] = deque()
         self.acknowledged = 0
         self.next = 0
         self.cursor = 0
@@ -94,11 +94,11 @@ class Outgoing:
             raise ResendOverflow(
                 f"{self.bytes + size} bytes wait for the peer; the limit is {self._limit}"
             )
-        self._entries.append(Entry(self.next, payload, size))
+        self._entries.append(PendingMessage(self.next, payload, size))
         self.next += 1
         self.bytes += size
 
-    def peek(self) -> Entry | None:
+    def peek(self) -> PendingMessage | None:
         """Return the next message to transmit, or None."""
         if self.cursor >= self.next:
             return None
@@ -150,7 +150,7 @@ class Incoming:
     def __init__(self, limit_bytes: int, limit_count: int) -> None:
         self._limit_bytes = limit_bytes
         self._limit_count = limit_count
-        self._early: dict[int, Entry] = {}
+        self._early: dict[int, PendingMessage] = {}
         self.early_bytes = 0
         self.next = 0
         self.gap_since: float | None = None
@@ -199,7 +199,7 @@ class Incoming:
             raise ProtocolError(f"message {data.number:X} is too far ahead of {self.next:X}")
         if self.early_bytes + size > self._limit_bytes:
             raise TooMuch(f"more than {self._limit_bytes} bytes wait for message {self.next:X}")
-        self._early[data.number] = Entry(data.number, data.payload, size)
+        self._early[data.number] = PendingMessage(data.number, data.payload, size)
         self.early_bytes += size
         if self.gap_since is None:
             self.gap_since = now

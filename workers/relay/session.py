@@ -19,7 +19,7 @@ from typing import assert_never
 from relay import hello, multiplex, robust, sockjs
 from relay.channels import OVERHEAD, Channels
 from relay.chunks import split
-from relay.connections import Gone, Refusals, Strangers
+from relay.connections import EndedConnections, Refusals, Strangers
 from relay.errors import (
     ConnectionLost,
     Ending,
@@ -40,7 +40,7 @@ from relay.events import (
     TicketDue,
 )
 from relay.hello import Opening
-from relay.judgement import Ignored, Late, Refused, Seen, Taken, judge
+from relay.judgement import ConnectionRefused, Ignored, SessionFacts, Taken, TooLate, judge
 from relay.outbox import Outbox
 from relay.rate import Allowance
 from relay.settings import RelaySettings
@@ -68,7 +68,7 @@ class Session:
         self._ticket_at = self._asked_at = now
         self._strangers = Strangers(settings.reorder_bytes)
         self._refusals = Refusals()
-        self._gone = Gone()
+        self._gone = EndedConnections()
 
     # What the browser's side does
 
@@ -273,10 +273,10 @@ class Session:
         match judgement:
             case Ignored():
                 pass
-            case Late():
+            case TooLate():
                 self._strangers.pop(connection)
                 self._gone.add(connection, ours=True)
-            case Refused(ending, ends_session):
+            case ConnectionRefused(ending, ends_session):
                 self._refuse(connection, ending)
                 if ends_session:
                     events.extend(self.end(ending, now, flush=False))
@@ -289,8 +289,8 @@ class Session:
             case _:
                 assert_never(judgement)
 
-    def _seen(self, connection: str) -> Seen:
-        return Seen(
+    def _seen(self, connection: str) -> SessionFacts:
+        return SessionFacts(
             is_current=connection == self.connection,
             is_gone=connection in self._gone,
             first=self._opening,

@@ -22,20 +22,20 @@ _UNSAFE = re.compile("[\ud800-\udfff\u200c-\u200f\u2028-\u202f\u2060-\u206f\ufff
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-class Messages(NamedTuple):
+class MessagesFrame(NamedTuple):
     """An ``a`` frame."""
 
     messages: list[str]
 
 
-class Close(NamedTuple):
+class CloseFrame(NamedTuple):
     """A ``c`` frame."""
 
     code: int
     reason: str
 
 
-Frame = Literal["o", "h"] | Messages | Close
+Frame = Literal["o", "h"] | MessagesFrame | CloseFrame
 
 
 def escape(text: str) -> str:
@@ -94,11 +94,11 @@ def decode_server(frame: str) -> Frame:
     if frame == "h":
         return "h"
     if frame.startswith("a"):
-        return Messages(_strings(frame[1:]))
+        return MessagesFrame(_strings(frame[1:]))
     if frame.startswith("c"):
         match _json(frame[1:]):
             case [int(code), str(reason)] if not isinstance(code, bool):
-                return Close(code, whole(reason))
+                return CloseFrame(code, whole(reason))
     raise ProtocolError(f"not a SockJS frame: {frame[:40]!r}")
 
 

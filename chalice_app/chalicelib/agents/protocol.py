@@ -51,6 +51,11 @@ If it is greater than that of the layers that the agent knows, the agent reads t
 """
 PAGE = "sheen-page"
 """The token of a page that the agent keeps for the visitor."""
+DRAFT = "sheen-draft"
+"""Asks that Sheen's own pages come as drafts, and says that an answer is one.
+
+The caller makes HTML of it by an operator's templates.
+"""
 HEAD = "sheen-head"
 """The visitor asked by HEAD, and the Lambda asks by GET.
 

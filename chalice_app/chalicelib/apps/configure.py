@@ -17,7 +17,7 @@ from chalicelib.configuration.layers import Resolved
 _ATTEMPTS = 5
 
 
-class Source(TypedDict):
+class ValueSource(TypedDict):
     """Where a value comes from."""
 
     layer: str
@@ -28,17 +28,17 @@ class Source(TypedDict):
     """The ceiling of the deployment that has cut the value; empty if none has."""
 
 
-class Configured(TypedDict):
+class AppConfiguration(TypedDict):
     """An app's settings as they are now."""
 
     location: str
     settings: dict[str, Any]
     """All settings, with the values that hold."""
-    sources: dict[str, Source]
+    sources: dict[str, ValueSource]
     """By name, and for each entry of a map by ``NAME.KEY``."""
 
 
-def on_demand(event: Mapping[str, Any], clock: Callable[[], float]) -> Configured:
+def on_demand(event: Mapping[str, Any], clock: Callable[[], float]) -> AppConfiguration:
     """Show or change the settings of an app.
 
     ``event`` is, for example, ``{"location": "/hello", "settings": {"size": "small",
@@ -68,7 +68,7 @@ def on_demand(event: Mapping[str, Any], clock: Callable[[], float]) -> Configure
     }
 
 
-def _source(resolved: Resolved, name: str) -> Source:
+def _source(resolved: Resolved, name: str) -> ValueSource:
     origin = resolved.origin_of(name)
     return {
         "layer": origin.kind,

@@ -20,7 +20,7 @@ For so long, a new version, setting or location may go unnoticed.
 _MOST = 5000
 
 
-class Found(NamedTuple):
+class AppAtPath(NamedTuple):
     """The app that a path belongs to, and the rest of the path as the app sees it.
 
     Its settings are resolved once, for all requests that use the app's row.
@@ -38,15 +38,21 @@ class Found(NamedTuple):
     """What a configuration says above the app; the settings are resolved with it."""
 
     @classmethod
-    def of(cls, app: App, rest: str = "/", above: Above = NOTHING) -> "Found":
+    def of(cls, app: App, rest: str = "/", above: Above = NOTHING) -> "AppAtPath":
         """Return an app at its main location, with its settings resolved."""
         return cls(app, rest, _resolution(app, above), app.places.main, above=above)
 
-    def under(self, above: Above) -> "Found":
+    def under(self, above: Above) -> "AppAtPath":
         """Return the same below these layers of a configuration."""
         if above == self.above:
             return self
         return self._replace(above=above, resolution=_resolution(self.app, above))
+
+    def with_app_file(self, text: str) -> "AppAtPath":
+        """Return the same with the ``.shiny_app.conf`` by which an instance serves the app."""
+        if not text:
+            return self
+        return self._replace(resolution=_resolution(self.app, self.above, text))
 
     @property
     def settings(self) -> AppSettings:
@@ -61,22 +67,22 @@ class Found(NamedTuple):
         return self.resolution.settings if isinstance(self.resolution, Resolved) else None
 
 
-def _resolution(app: App, above: Above) -> Resolved | BadAppSetting:
+def _resolution(app: App, above: Above, app_file: str = "") -> Resolved | BadAppSetting:
     try:
         above.text  # noqa: B018  (raises if there is too much for an instance's row)
-        return app.resolved(above.layers)
+        return app.resolved(above.layers, app_file)
     except BadAppSetting as error:
         return error
 
 
-class Redirected(NamedTuple):
+class RedirectAtPath(NamedTuple):
     """The redirect that a path belongs to."""
 
     target: RedirectTarget
     location: Location
 
 
-class Nothing(NamedTuple):
+class NothingAtPath(NamedTuple):
     """No target: the site that has none for the path."""
 
     site: str
@@ -86,7 +92,7 @@ class _Rows(NamedTuple):
     """What was read for a path."""
 
     locations: Mapping[Location, LocationRow | None]
-    apps: Mapping[str, Found | None]
+    apps: Mapping[str, AppAtPath | None]
 
 
 class Beside(Protocol):
@@ -122,7 +128,7 @@ class Directory:
         self._shown = shown
         self._beside = beside
         self._locations: dict[Location, tuple[float, LocationRow | None]] = {}
-        self._apps: dict[str, tuple[float, Found | None]] = {}
+        self._apps: dict[str, tuple[float, AppAtPath | None]] = {}
         self._names: dict[Location, str] = {}
         """The names of apps that are not where they were first published.
 
@@ -136,7 +142,7 @@ class Directory:
 
     def find(
         self, path: str, now: float, *, host: str = "", page: bool = True
-    ) -> Found | Redirected | Nothing:
+    ) -> AppAtPath | RedirectAtPath | NothingAtPath:
         """Return the target of a path on a host; read all that it needs in at most one call.
 
         ``host`` is empty if it can have no site. If the request is not for a ``page`` and the path
@@ -146,11 +152,11 @@ class Directory:
         paths = locations.prefixes(path)
         needed = paths[1:] if not page and "." in paths[0].rpartition("/")[2] else paths
         rows = self._remembered(host, needed, now)
-        found = self._resolve(host, path, rows) if rows is not None else Nothing("")
-        if isinstance(found, Nothing):
+        found = self._resolve(host, path, rows) if rows is not None else NothingAtPath("")
+        if isinstance(found, NothingAtPath):
             rows = self._read(host, paths, now)
             found = self._resolve(host, path, rows)
-            if not isinstance(found, Nothing):
+            if not isinstance(found, NothingAtPath):
                 self._remember(rows, now)
         return found
 
@@ -177,8 +183,8 @@ class Directory:
         if self._beside is not None and also:
             self._beside.take(rows, now)
         there = {row.location: row for row in rows if isinstance(row, LocationRow)}
-        apps: dict[str, Found | None] = dict.fromkeys(names)
-        apps |= {app.name: Found.of(app) for app in rows if isinstance(app, App)}
+        apps: dict[str, AppAtPath | None] = dict.fromkeys(names)
+        apps |= {app.name: AppAtPath.of(app) for app in rows if isinstance(app, App)}
         missing = _named(there.values()) - apps.keys()
         if missing:
             if len(self._names) > _MOST:
@@ -186,7 +192,7 @@ class Directory:
             self._names |= {row.location: row.app for row in there.values() if row.app in missing}
             apps |= dict.fromkeys(missing)
             more = read_together({App: [(name,) for name in missing]})
-            apps |= {app.name: Found.of(app) for app in more if isinstance(app, App)}
+            apps |= {app.name: AppAtPath.of(app) for app in more if isinstance(app, App)}
         return _Rows({each: there.get(each) for each in asked}, apps)
 
     def _remember(self, rows: _Rows, now: float) -> None:
@@ -195,7 +201,9 @@ class Directory:
         self._locations |= {each: (now, row) for each, row in rows.locations.items()}
         self._apps |= {name: (now, app) for name, app in rows.apps.items()}
 
-    def _resolve(self, host: str, path: str, rows: _Rows) -> Found | Redirected | Nothing:
+    def _resolve(
+        self, host: str, path: str, rows: _Rows
+    ) -> AppAtPath | RedirectAtPath | NothingAtPath:
         site = host if rows.locations.get(Location(host, SITE)) is not None else EVERY_HOST
         targets: dict[Location, Target] = {}
         for found in rows.apps.values():
@@ -216,14 +224,14 @@ class Directory:
             )
 
         match sites.match(site, path, targets, shown):
-            case sites.Match(location, AppTarget(name, moved), rest):
+            case sites.TargetMatch(location, AppTarget(name, moved), rest):
                 owner = rows.apps[name]
                 assert owner is not None
                 return owner._replace(rest=rest, location=location, moved=moved)
-            case sites.Match(location, RedirectTarget() as target, _):
-                return Redirected(target, location)
+            case sites.TargetMatch(location, RedirectTarget() as target, _):
+                return RedirectAtPath(target, location)
             case _:
-                return Nothing(site)
+                return NothingAtPath(site)
 
 
 def _asked(host: str, paths: list[str]) -> list[Location]:

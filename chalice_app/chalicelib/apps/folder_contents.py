@@ -23,7 +23,7 @@ class File(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Folder:
+class FolderContents:
     """A folder's files by name, and the names of its folders."""
 
     files: Mapping[str, File]
@@ -32,7 +32,7 @@ class Folder:
     """Whether an object stands for the folder itself, which may then be empty."""
 
     @classmethod
-    def of(cls, files: Iterable[File], folders: Iterable[str]) -> "Folder":
+    def of(cls, files: Iterable[File], folders: Iterable[str]) -> "FolderContents":
         """Return what a listing says; a name that is both counts as a folder.
 
         A bucket may have names that no file system has: nobody can ask for them.

@@ -58,7 +58,7 @@ def app_of(folder: str, run_as: str, now: float, kind: str = "", entrypoint: str
     files' names said at that visit; an instance looks again when it starts.
 
     If several visitors come at once, all get the same app. Raise :class:`BadFolder`,
-    :class:`chalicelib.unix_ids.users.BadUser` or :class:`TooBusy`.
+    :class:`chalicelib.unix_ids.users.BadRunAs` or :class:`TooBusy`.
     """
     check(folder)
     name = name_of(folder, run_as)

@@ -22,7 +22,7 @@ RESERVED_PREFIX = "__"
 _SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._~-]*\Z")
 
 
-class Match(NamedTuple):
+class AppMatch(NamedTuple):
     """The destination of a path: the app's location, and the rest of the path as the app sees it.
 
     The rest begins with ``/``. It is empty for the location itself without a slash at its end.
@@ -91,15 +91,15 @@ def prefixes(path: str) -> list[str]:
     return found[::-1]
 
 
-def resolve(path: str, locations: Container[str]) -> Match | None:
+def resolve(path: str, locations: Container[str]) -> AppMatch | None:
     """Return the longest location that owns a path, and the rest of the path, or None.
 
     >>> resolve("/team/sales/plot.png", {"/", "/team"})
-    Match(location='/team', rest='/sales/plot.png')
+    AppMatch(location='/team', rest='/sales/plot.png')
     """
     for location in prefixes(path):
         if location in locations:
-            return Match(location, rest_of(path, location))
+            return AppMatch(location, rest_of(path, location))
     return None
 
 

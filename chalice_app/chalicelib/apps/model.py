@@ -22,6 +22,7 @@ from chalicelib.apps.sites import (
 from chalicelib.aws.tables import Table
 from chalicelib.configuration import layers
 from chalicelib.configuration.deployment import Settings
+from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.configuration.layers import Layer, Resolved
 
 SITE = "*"
@@ -105,12 +106,12 @@ class App(Table):
         cls.ceilings = Ceilings(size, settings.most_instances_per_app, settings.longest_idle)
         cls.defaults = layers.deployment(settings.app_defaults)
 
-    def resolved(self, above: Iterable[Layer] = (), app_file: str = "") -> Resolved:
+    def resolved(self, above: Iterable[Layer] = (), app_file: str | BadAppSetting = "") -> Resolved:
         """Return the settings that hold for the app, cut to the ceilings of the deployment.
 
         ``above`` are the layers between the deployment and the bundle, the farthest first.
-        ``app_file`` is the text of ``.shiny_app.conf`` in the folder of an app that runs in place.
-        Raise :class:`BadAppSetting`.
+        ``app_file`` is the text of ``.shiny_app.conf`` in the folder of an app that runs in place,
+        or why that cannot be read. Raise :class:`BadAppSetting`.
         """
         return self.ceilings.held(self.wanted(above, app_file=app_file))
 
@@ -120,7 +121,7 @@ class App(Table):
         *,
         bundle: Mapping[str, Any] | None = None,
         own: Mapping[str, Any] | None = None,
-        app_file: str = "",
+        app_file: str | BadAppSetting = "",
     ) -> Resolved:
         """Return the settings that would hold without ceilings; raise :class:`BadAppSetting`.
 
@@ -131,6 +132,8 @@ class App(Table):
         from_bundle, text = layers.split(came)
         farther = [self.defaults, *above]
         if (app_file or text) and layers.resolve(farther).settings.allow_app_override:
+            if isinstance(app_file, BadAppSetting):
+                raise app_file
             # Imported here, since few apps have the file.
             from chalicelib.configuration.shiny_server_conf.app_file import read
 

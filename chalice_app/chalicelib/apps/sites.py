@@ -80,7 +80,7 @@ class RedirectTarget(NamedTuple):
 Target = AppTarget | RedirectTarget
 
 
-class Match(NamedTuple):
+class TargetMatch(NamedTuple):
     """The target of a path, and the rest of the path after the location."""
 
     location: Location
@@ -122,7 +122,7 @@ def match(
     path: str,
     targets: Mapping[Location, Target],
     shown: Callable[[AppTarget], bool] = lambda target: True,
-) -> Match | None:
+) -> TargetMatch | None:
     """Return the target of a path in a site, or None.
 
     The nearest location wins. One whose app is not ``shown`` counts as if it did not exist, and so
@@ -140,7 +140,7 @@ def match(
             case RedirectTarget(exact=True) if rest not in ("", "/"):
                 continue
             case _:
-                return Match(location, target, rest)
+                return TargetMatch(location, target, rest)
     return None
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from chalicelib.apps.errors import FileChanged, FolderTooLarge
-from chalicelib.apps.folder_contents import File, Folder
+from chalicelib.apps.folder_contents import File, FolderContents
 from chalicelib.aws import clients
 from chalicelib.configuration.shiny_server_conf.site_dir import Entry
 
@@ -29,7 +29,7 @@ _LONGEST_KEY = 1000
 """Bytes of a key; S3 allows 1,024."""
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}\Z")
 _GONE = frozenset({"PreconditionFailed", "NoSuchKey", "404", "412", "InvalidRange"})
-_EMPTY = Folder({}, frozenset())
+_EMPTY = FolderContents({}, frozenset())
 
 
 class Trees:
@@ -52,7 +52,7 @@ class Trees:
         self._clock = clock
         self._mapped = {_bare(folder): _bare(to) for folder, to in (mapped or {}).items()}
         self._members = members
-        self._folders: OrderedDict[str, tuple[float, Folder]] = OrderedDict()
+        self._folders: OrderedDict[str, tuple[float, FolderContents]] = OrderedDict()
         self._entries = 0
 
     def kind(self, path: str) -> Entry:
@@ -77,7 +77,7 @@ class Trees:
             return known
         return () if self.folder(f"~{user}/ShinyApps").exists else None
 
-    def folder(self, path: str) -> Folder:
+    def folder(self, path: str) -> FolderContents:
         """Return a folder's content, empty if there is none; raise :class:`FolderTooLarge`."""
         prefix = self.key(path)
         remembered = self._remembered(prefix)
@@ -125,7 +125,7 @@ class Trees:
                 return PREFIX + _bare(self._mapped[folder] + rest)
         return PREFIX + bare
 
-    def _list(self, prefix: str, path: str) -> Folder:
+    def _list(self, prefix: str, path: str) -> FolderContents:
         below = prefix.rstrip("/") + "/"
         if len(below.encode(errors="replace")) > _LONGEST_KEY:
             return _EMPTY
@@ -142,14 +142,14 @@ class Trees:
                     "folder; put its files into several folders"
                 )
             if not page.get("IsTruncated"):
-                return Folder.of(files, folders)
+                return FolderContents.of(files, folders)
             asked["ContinuationToken"] = page["NextContinuationToken"]
 
-    def _remembered(self, prefix: str) -> Folder | None:
+    def _remembered(self, prefix: str) -> FolderContents | None:
         found = self._folders.get(prefix)
         return found[1] if found is not None and self._clock() - found[0] < REMEMBERED else None
 
-    def _remember(self, prefix: str, folder: Folder) -> None:
+    def _remember(self, prefix: str, folder: FolderContents) -> None:
         self._forget(prefix)
         self._folders[prefix] = (self._clock(), folder)
         self._entries += _size(folder)
@@ -162,7 +162,7 @@ class Trees:
             self._entries -= _size(found[1])
 
 
-def _size(folder: Folder) -> int:
+def _size(folder: FolderContents) -> int:
     return 1 + len(folder.files) + len(folder.folders)
 
 

@@ -10,7 +10,14 @@ import hashlib
 from typing import Protocol
 from urllib.parse import quote
 
-from chalicelib.aws.sigv4 import ALGORITHM, Credentials, Scope, names_of, signature, signing_key
+from chalicelib.aws.sigv4 import (
+    ALGORITHM,
+    Credentials,
+    SignatureScope,
+    names_of,
+    signature,
+    signing_key,
+)
 
 
 class FrozenCredentials(Protocol):
@@ -56,7 +63,7 @@ class Signer:
         :param query: percent-encoded, its parameters sorted by name.
         :param time: now, in seconds since 1970.
         """
-        scope = Scope.at(time, self._region, self._service)
+        scope = SignatureScope.at(time, self._region, self._service)
         digest = hashlib.sha256(body).hexdigest()
         headers = {"host": self._host}
         if self._service == "s3":
@@ -79,7 +86,7 @@ class Signer:
         )
         return headers
 
-    def _signing_key(self, scope: Scope, credentials: Credentials) -> bytes:
+    def _signing_key(self, scope: SignatureScope, credentials: Credentials) -> bytes:
         if self._cached != (scope.day, credentials.secret_key):
             self._key = signing_key(credentials.secret_key, scope)
             self._cached = (scope.day, credentials.secret_key)

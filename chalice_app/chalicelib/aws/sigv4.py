@@ -17,7 +17,7 @@ class Credentials(NamedTuple):
     token: str | None
 
 
-class Scope(NamedTuple):
+class SignatureScope(NamedTuple):
     """When and for what a signature is valid."""
 
     stamp: str
@@ -26,7 +26,7 @@ class Scope(NamedTuple):
     service: str
 
     @classmethod
-    def at(cls, time: float, region: str, service: str) -> "Scope":
+    def at(cls, time: float, region: str, service: str) -> "SignatureScope":
         """Return the scope of a signature that is made at ``time``, in seconds since 1970."""
         return cls(datetime.fromtimestamp(time, UTC).strftime("%Y%m%dT%H%M%SZ"), region, service)
 
@@ -43,7 +43,7 @@ def names_of(headers: Mapping[str, str]) -> str:
     return ";".join(sorted(headers))
 
 
-def signing_key(secret_key: str, scope: Scope) -> bytes:
+def signing_key(secret_key: str, scope: SignatureScope) -> bytes:
     """Return the key for a day, a region and a service."""
     key = f"AWS4{secret_key}".encode()
     for part in (scope.day, scope.region, scope.service, "aws4_request"):
@@ -53,7 +53,7 @@ def signing_key(secret_key: str, scope: Scope) -> bytes:
 
 def signature(
     key: bytes,
-    scope: Scope,
+    scope: SignatureScope,
     method: str,
     path: str,
     query: str,

@@ -33,7 +33,7 @@ Image = Mapping[str, Mapping[str, Any]]
 """An item as DynamoDB spells it: attribute → type → value."""
 
 
-class Change(NamedTuple):
+class ItemChange(NamedTuple):
     """One change of an item."""
 
     number: str
@@ -73,7 +73,7 @@ class NotYet(Exception):
     """A record cannot be dealt with now; Lambda delivers it again."""
 
 
-def each(records: Iterable[Mapping[str, Any]], act: Callable[[Change], None]) -> Accepted:
+def each(records: Iterable[Mapping[str, Any]], act: Callable[[ItemChange], None]) -> Accepted:
     """Act on each record, and return which records Lambda delivers again.
 
     A failure that may pass concerns its own record only: those after it are dealt with now. Any
@@ -82,7 +82,7 @@ def each(records: Iterable[Mapping[str, Any]], act: Callable[[Change], None]) ->
     """
     again: list[_Failure] = []
     for record in records:
-        change = Change.of(record)
+        change = ItemChange.of(record)
         try:
             act(change)
         except Exception as error:

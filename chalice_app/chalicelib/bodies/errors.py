@@ -7,7 +7,7 @@ class BadUpload(Malformed):
     """The browser asked for something that an upload may not do. The message is for people."""
 
 
-class TooLarge(BadUpload):
+class BodyTooLarge(BadUpload):
     """A body is too large. The message says how many bytes it may have."""
 
     status = 413

@@ -30,11 +30,8 @@ def page_cookie(token: str, worker_id: str, base: str, *, secure: bool) -> str:
     >>> page_cookie("", "v1.0.0", "/team/app", secure=False)
     'sheen-page=; Path=/team/app/; Max-Age=0; SameSite=Lax'
     """
-    # Another site's page may show the app in a frame. A browser then sends a cookie only if it says
-    # None, which requires Secure.
-    site = "SameSite=None; Secure" if secure else "SameSite=Lax"
     value, life = (f"{token}.{worker_id}", _LIFE) if token else ("", 0)
-    return f"{COOKIE}={value}; Path={base}/; Max-Age={life}; {site}"
+    return f"{COOKIE}={value}; Path={base}/; Max-Age={life}; {cookies.site(secure=secure)}"
 
 
 def kept_page(cookie_header: str) -> KeptPage | None:

@@ -8,7 +8,14 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
-from chalicelib.aws.sigv4 import ALGORITHM, Credentials, Scope, names_of, signature, signing_key
+from chalicelib.aws.sigv4 import (
+    ALGORITHM,
+    Credentials,
+    SignatureScope,
+    names_of,
+    signature,
+    signing_key,
+)
 
 
 class Signing(NamedTuple):
@@ -33,7 +40,7 @@ def presigned(
     ``headers`` (lower-case names) exactly as given here.
     """
     parts = urlsplit(url)
-    scope = Scope.at(now, signing.region, "s3")
+    scope = SignatureScope.at(now, signing.region, "s3")
     key, token = signing.credentials.access_key, signing.credentials.token
     signed = {"host": parts.netloc, **(headers or {})}
     asked = {

@@ -10,7 +10,7 @@ _SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234567
 """The characters of attr-char (RFC 8187)."""
 
 
-class Stored(NamedTuple):
+class ObjectHeaders(NamedTuple):
     """The headers with which an object is stored and sent; an empty one is left out."""
 
     content_type: str
@@ -31,7 +31,7 @@ class Stored(NamedTuple):
         return {name: value for name, value in named.items() if value}
 
 
-def stored(headers: Mapping[str, str], path: str) -> Stored:
+def stored(headers: Mapping[str, str], path: str) -> ObjectHeaders:
     """Return the headers to keep of R's ``headers`` for a request of ``path``.
 
     ``headers`` ignores case in look-ups, and ``path`` is percent-encoded. If the headers give no
@@ -42,7 +42,7 @@ def stored(headers: Mapping[str, str], path: str) -> Stored:
     if _ATTACHMENT.match(disposition):
         disposition = attachment(path)
     encoding = headers.get("content-encoding", "")
-    return Stored(
+    return ObjectHeaders(
         content_type=_ascii(headers.get("content-type", "")),
         disposition=_ascii(disposition),
         encoding="" if encoding.strip().lower() == "identity" else _ascii(encoding),

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple, Self
 
 from chalicelib.apps.locations import climbs
-from chalicelib.bodies.errors import BadUpload, TooLarge
+from chalicelib.bodies.errors import BadUpload, BodyTooLarge
 from chalicelib.configuration.limits import (
     LARGEST_BODY,
     LARGEST_OBJECT,
@@ -89,8 +89,8 @@ class Wish(NamedTuple):
     def parse(cls, body: bytes) -> Self:
         """Parse ``{"ticket": …, "target": …, "size": …, "type": …}``; raise :class:`BadUpload`.
 
-        A script's request has ``"method"`` and ``"headers"`` too. Raise :class:`TooLarge` if its
-        body is too large.
+        A script's request has ``"method"`` and ``"headers"`` too. Raise
+        :class:`BodyTooLarge` if its body is too large.
         """
         said, ticket = _document(body), ticket_of(body)
         target, size, kind = (
@@ -136,7 +136,7 @@ def _check_script(method: object, target: object, size: object) -> None:
     ):
         raise BadUpload(f"a body for {str(target)[:80]!r}: only the app's own URLs take one")
     if isinstance(size, int) and size > LARGEST_BODY:
-        raise TooLarge(
+        raise BodyTooLarge(
             f"the body has {size:,} bytes; {LARGEST_BODY:,} are allowed. A larger file "
             "goes by fileInput()"
         )

@@ -14,7 +14,7 @@ SPREADS = (
 """The alternative ways to say how sessions are spread; an app uses one of them."""
 
 
-class Settings(Protocol):
+class CheckedSettings(Protocol):
     """The settings of an app that are looked at here."""
 
     @property
@@ -31,7 +31,7 @@ class Settings(Protocol):
     def secrets(self) -> Mapping[str, str]: ...
 
 
-def check(settings: Settings, given: Collection[str]) -> None:
+def check(settings: CheckedSettings, given: Collection[str]) -> None:
     """Raise :class:`BadAppSetting` if settings contradict each other.
 
     ``given`` are the names of those that are not defaults.
@@ -55,7 +55,7 @@ def check(settings: Settings, given: Collection[str]) -> None:
         raise BadAppSetting(f'variable "{min(twice)}" is in environment and in secrets; keep one')
 
 
-def _too_many_seats(settings: Settings, given: Container[str]) -> str:
+def _too_many_seats(settings: CheckedSettings, given: Container[str]) -> str:
     """Return a message that names the factors: settings that were given, and defaults."""
     limits = settings.worker_limits
     if settings.utilization_scheduler is not None:

@@ -23,7 +23,7 @@ PAUSES = (0.05, 0.1, 0.2, 0.4)
 _KIND = re.compile(r"[a-z][a-z0-9-]{0,63}")
 
 
-class Answer(NamedTuple):
+class ErrandResult(NamedTuple):
     """What became of an errand that has ended: one of both is set."""
 
     value: Mapping[str, Any] | None
@@ -61,7 +61,7 @@ def ask(kind: str, payload: Mapping[str, Any], key: str, limit: float, now: floa
     return str(errand.id)
 
 
-def read(errand_id: str, now: float) -> Answer | None:
+def read(errand_id: str, now: float) -> ErrandResult | None:
     """Return what became of an errand, or None if it may still be done.
 
     After the deadline, this ends the errand: an answer that comes later does not count. So
@@ -70,17 +70,19 @@ def read(errand_id: str, now: float) -> Answer | None:
     while True:
         row = rows.find(errand_id)
         if row is None:
-            return Answer(None, "Nobody knows this errand: it was long ago, or was never asked.")
+            return ErrandResult(
+                None, "Nobody knows this errand: it was long ago, or was never asked."
+            )
         seen = rows.seen(row)
         if seen.state is ErrandState.DONE:
-            return Answer(row.answer or {}, None)
+            return ErrandResult(row.answer or {}, None)
         if seen.state is ErrandState.FAILED:
-            return Answer(None, row.failure or "It failed.")
+            return ErrandResult(None, row.failure or "It failed.")
         late = course.expiry(seen, now)
         if late is None:
             return None
         if rows.fail(row, late.why):
-            return Answer(None, late.why)
+            return ErrandResult(None, late.why)
 
 
 def wait(

@@ -17,7 +17,7 @@ ALL_DIED = f"{MOST_ATTEMPTS} attempts stopped halfway. The log of the function o
 UNKNOWN = "This deployment does no errands of that kind; deploy it again, so all parts fit."
 
 
-class Seen(NamedTuple):
+class ErrandFacts(NamedTuple):
     """What decides about an errand, as it was read from its row."""
 
     state: ErrandState
@@ -53,7 +53,7 @@ class Fail(NamedTuple):
     why: str
 
 
-class Wait(NamedTuple):
+class WaitForDoer(NamedTuple):
     """Look again later: a doer has the errand."""
 
 
@@ -61,7 +61,9 @@ class Leave(NamedTuple):
     """There is nothing to do."""
 
 
-def next_step(seen: Seen, manner: Manner | None, now: float) -> Do | Fail | Wait | Leave:
+def next_step(
+    seen: ErrandFacts, manner: Manner | None, now: float
+) -> Do | Fail | WaitForDoer | Leave:
     """Return what a doer does with an errand, of which it hears once or more often.
 
     ``manner`` is None if nobody here does errands of its kind.
@@ -74,7 +76,7 @@ def next_step(seen: Seen, manner: Manner | None, now: float) -> Do | Fail | Wait
         return late
     if seen.state is ErrandState.DOING:
         if seen.held_until > now:
-            return Wait()
+            return WaitForDoer()
         if not manner.repeatable:
             return Fail(DOER_DIED)
         if seen.attempt >= MOST_ATTEMPTS:
@@ -82,7 +84,7 @@ def next_step(seen: Seen, manner: Manner | None, now: float) -> Do | Fail | Wait
     return Do(seen.attempt + 1, now + manner.seconds)
 
 
-def expiry(seen: Seen, now: float) -> Fail | None:
+def expiry(seen: ErrandFacts, now: float) -> Fail | None:
     """Return how an errand that has not ended fails, if its time is over.
 
     Asker and doers decide by this alike: the first to notice writes it.

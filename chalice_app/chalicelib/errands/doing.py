@@ -17,7 +17,7 @@ from typing import Any
 from chalicelib import telemetry
 from chalicelib.aws import streams
 from chalicelib.errands import asking, course, rows
-from chalicelib.errands.course import Fail, Leave, Manner, Wait
+from chalicelib.errands.course import Fail, Leave, Manner, WaitForDoer
 from chalicelib.errands.errors import BadErrand, ErrandFailed
 from chalicelib.errands.model import Errand
 
@@ -26,7 +26,7 @@ _TRIES = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ErrandKind:
     """A kind of errand and how it is done.
 
     ``infra/declared/errands.py`` says what the function that does it may do.
@@ -45,7 +45,7 @@ class Kind:
 class Doer:
     """Does errands of some kinds."""
 
-    def __init__(self, kinds: Iterable[Kind], clock: Callable[[], float]) -> None:
+    def __init__(self, kinds: Iterable[ErrandKind], clock: Callable[[], float]) -> None:
         self._kinds = {kind.name: kind for kind in kinds}
         self._clock = clock
 
@@ -66,7 +66,7 @@ class Doer:
         """
         return streams.each(records, lambda change: self._on(change, remaining))
 
-    def _on(self, change: streams.Change, remaining: Callable[[], float]) -> None:
+    def _on(self, change: streams.ItemChange, remaining: Callable[[], float]) -> None:
         if change.event != "INSERT":
             return
         errand_id = change.keys["id"]["S"]
@@ -82,14 +82,14 @@ class Doer:
             if isinstance(step, Fail):
                 if self._failed(row, step.why):
                     return
-            elif isinstance(step, Wait) or kind is None or remaining() < kind.manner.seconds:
+            elif isinstance(step, WaitForDoer) or kind is None or remaining() < kind.manner.seconds:
                 break
             elif rows.take(row, step):
                 self._do(row, kind)
                 return
         raise streams.NotYet
 
-    def _do(self, row: Errand, kind: Kind) -> None:
+    def _do(self, row: Errand, kind: ErrandKind) -> None:
         try:
             answer = dict(kind.do(row.payload))
             if (size := asking.size_of(answer)) > asking.LARGEST:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.errands.course import Do, Seen
+from chalicelib.errands.course import Do, ErrandFacts
 from chalicelib.errands.model import Errand, ErrandState
 
 
@@ -32,9 +32,9 @@ def find(errand_id: str) -> Errand | None:
         return None
 
 
-def seen(row: Errand) -> Seen:
+def seen(row: Errand) -> ErrandFacts:
     """Return what decides about an errand. Pure."""
-    return Seen(
+    return ErrandFacts(
         ErrandState(row.state), float(row.deadline), int(row.attempt), float(row.held_until or 0)
     )
 

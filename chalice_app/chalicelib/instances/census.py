@@ -20,7 +20,7 @@ class Census(NamedTuple):
 def count(rows: Iterable[Instance], now: float) -> Census:
     """Count the sessions, apps and instances in the rows."""
     there = living(rows, now)
-    return Census(sessions(there, now), len({row.location for row in there}), len(there))
+    return Census(sessions(there, now), len({row.app for row in there}), len(there))
 
 
 def living(rows: Iterable[Instance], now: float) -> list[Instance]:

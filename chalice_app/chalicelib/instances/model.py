@@ -60,8 +60,8 @@ class Instance(Table):
     """From 0 to the app's maximum of instances - 1."""
     instance_id = UnicodeAttribute()
     """The instance that is in the slot now: 16 hex digits, new at each claim."""
-    location = UnicodeAttribute()
-    """The name of its app."""
+    app = UnicodeAttribute(attr_name="location")
+    """The name of its app. The stored name is that of earlier releases."""
     state = UnicodeAttribute()
     """One of :class:`chalicelib.instances.state.InstanceState`."""
     phase = UnicodeAttribute()
@@ -95,6 +95,8 @@ class Instance(Table):
     """
     above_number = NumberAttribute(default=0)
     """The number of the change that brought it."""
+    app_file = UnicodeAttribute(default="")
+    """Of an app in a folder: the text of its ``.shiny_app.conf``, if that counts."""
     address = UnicodeAttribute(null=True)
     """``host:port`` of the agent, set once the instance is READY."""
     worker = UnicodeAttribute(null=True)

@@ -69,7 +69,7 @@ def claim(
     version_id: str,
     slot: int,
     *,
-    location: str,
+    app: str,
     capacity: int,
     now: float,
     size: str = "large",
@@ -89,7 +89,7 @@ def claim(
         version_id,
         slot,
         instance_id=secrets.token_hex(8),
-        location=location,
+        app=app,
         state=InstanceState.STARTING.value,
         phase=Phase.MACHINE.value,
         secret=new_secret(),
@@ -208,6 +208,15 @@ def mark_capacity(ref: InstanceRef, capacity: int) -> bool:
         )
         is not None
     )
+
+
+def mark_app_file(ref: InstanceRef, text: str, capacity: int) -> bool:
+    """Record the ``.shiny_app.conf`` that the instance serves by, and how many seats there are.
+
+    Return False if the instance has stopped, or if another instance is in the slot.
+    """
+    actions: list[Action] = [Instance.app_file.set(text), Instance.capacity.set(capacity)]
+    return _update(ref, actions, Instance.state != InstanceState.STOPPED.value) is not None
 
 
 def mark_ready(

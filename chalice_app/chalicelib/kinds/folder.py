@@ -7,7 +7,7 @@ is.
 from collections.abc import Iterable
 
 from chalicelib.kinds import refused, served
-from chalicelib.kinds.kind import AppFiles, Content, Recognised, Refusal
+from chalicelib.kinds.kind import AppFiles, Content, NearMiss, Recognised
 from chalicelib.kinds.served import KindOfVersion
 from chalicelib.publishing.errors import BadBundle
 
@@ -25,11 +25,11 @@ def kind_of(paths: Iterable[str], content: Content) -> KindOfVersion | str:
         try:
             found = kind.recognise(files)
         except BadBundle as error:
-            found = Refusal(str(error))
+            found = NearMiss(str(error))
         match found:
             case Recognised(entrypoint) if entrypoint.isprintable():
                 return KindOfVersion(kind, entrypoint)
-            case Refusal() as refusal:
+            case NearMiss() as refusal:
                 why = why or f"{refusal.why}."
     if why:
         return why

@@ -54,7 +54,7 @@ class Recognised(NamedTuple):
     """What the kind's process needs to know to start, such as ``app:app``; empty if nothing."""
 
 
-class Refusal(NamedTuple):
+class NearMiss(NamedTuple):
     """The files are almost of this kind; the sentence says what is missing.
 
     The author reads it if the files are of no other kind.
@@ -75,7 +75,7 @@ class Kind:
     """Its name in manifests of rsconnect. A manifest decides; without one, the files do."""
     looked_for: str
     """The files that make it one, for an author whose bundle has none."""
-    recognise: Callable[[AppFiles], Recognised | Refusal | None]
+    recognise: Callable[[AppFiles], Recognised | NearMiss | None]
     """Judges the files. It takes linear time, whatever an author puts into them."""
     has_instance: bool = True
     """Whether an instance serves it. Files alone need none."""

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from chalicelib.kinds import refused, served
-from chalicelib.kinds.kind import AppFiles, Content, Kind, Recognised, Refusal
+from chalicelib.kinds.kind import AppFiles, Content, Kind, NearMiss, Recognised
 from chalicelib.publishing import manifest
 from chalicelib.publishing.errors import BadBundle
 
@@ -31,7 +31,7 @@ def shape_of(paths: Iterable[str], bundle: str, content: Content) -> Shape:
         raise BadBundle(f"bundle {bundle}: it is empty; put {_looked_for()} into it")
     app = _app_files(files, content)
     claimed = [kind for kind in served.KINDS if kind.appmode == app.appmode]
-    refusals: list[Refusal] = []
+    refusals: list[NearMiss] = []
     for kind in claimed or served.KINDS:
         match kind.recognise(app):
             case Recognised(entrypoint):
@@ -42,7 +42,7 @@ def shape_of(paths: Iterable[str], bundle: str, content: Content) -> Shape:
                         "it must be one line of printable characters"
                     )
                 return Shape(kind, entrypoint, app.top)
-            case Refusal() as refusal:
+            case NearMiss() as refusal:
                 refusals.append(refusal)
     if refusals:
         raise BadBundle(f"bundle {bundle}: {refusals[0].why}")

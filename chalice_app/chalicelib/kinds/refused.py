@@ -4,7 +4,7 @@ import re
 from typing import NamedTuple
 
 
-class Refused(NamedTuple):
+class UnservedKind(NamedTuple):
     """One kind that is not served."""
 
     words: str
@@ -18,19 +18,19 @@ class Refused(NamedTuple):
 
 
 REFUSED = (
-    Refused("an R Markdown document", ("rmd-static",), r"[^/]+\.rmd"),
-    Refused("an interactive R Markdown document", ("rmd-shiny",)),
-    Refused("a Quarto document", ("quarto-static",), r"[^/]+\.qmd"),
-    Refused("an interactive Quarto document", ("quarto-shiny",)),
-    Refused("a Python app that is not Shiny's", file=r"app\.py"),
-    Refused("an API in Python", ("python-api", "python-fastapi")),
-    Refused("a Dash app", ("python-dash",)),
-    Refused("a Streamlit app", ("python-streamlit",)),
-    Refused("a Bokeh app", ("python-bokeh",)),
-    Refused("a Gradio app", ("python-gradio",)),
-    Refused("a Jupyter notebook", ("jupyter-static", "jupyter-voila")),
-    Refused("a Plumber API", ("api",), r"plumber\.r"),
-    Refused("a static site", ("static",), r"index\.html?"),
+    UnservedKind("an R Markdown document", ("rmd-static",), r"[^/]+\.rmd"),
+    UnservedKind("an interactive R Markdown document", ("rmd-shiny",)),
+    UnservedKind("a Quarto document", ("quarto-static",), r"[^/]+\.qmd"),
+    UnservedKind("an interactive Quarto document", ("quarto-shiny",)),
+    UnservedKind("a Python app that is not Shiny's", file=r"app\.py"),
+    UnservedKind("an API in Python", ("python-api", "python-fastapi")),
+    UnservedKind("a Dash app", ("python-dash",)),
+    UnservedKind("a Streamlit app", ("python-streamlit",)),
+    UnservedKind("a Bokeh app", ("python-bokeh",)),
+    UnservedKind("a Gradio app", ("python-gradio",)),
+    UnservedKind("a Jupyter notebook", ("jupyter-static", "jupyter-voila")),
+    UnservedKind("a Plumber API", ("api",), r"plumber\.r"),
+    UnservedKind("a static site", ("static",), r"index\.html?"),
 )
 
 

@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple, Self
 
-from chalicelib.kinds.kind import AppFiles, Kind, Recognised, Refusal
+from chalicelib.kinds.kind import AppFiles, Kind, NearMiss, Recognised
 from chalicelib.publishing import manifest
 
 APP = "app.py"
@@ -58,7 +58,7 @@ def is_shiny(source: str) -> bool:
     return any(_SHINY.match(line) for line in source.splitlines() if len(line) <= _LONGEST_LINE)
 
 
-def _recognise(files: AppFiles) -> Recognised | Refusal | None:
+def _recognise(files: AppFiles) -> Recognised | NearMiss | None:
     if files.appmode == KIND.appmode and files.manifest is not None:
         return _named(files, files.manifest["metadata"].get("entrypoint") or _USUAL)
     if APP in files.paths and is_shiny(files.read(APP).decode(errors="replace")):
@@ -79,14 +79,14 @@ def entrypoint_in(text: bytes | None) -> str:
     return str(found) if found is not None else _USUAL
 
 
-def _named(files: AppFiles, named: object) -> Recognised | Refusal:
+def _named(files: AppFiles, named: object) -> Recognised | NearMiss:
     entrypoint = Entrypoint.parse(named) if isinstance(named, str) else None
     if entrypoint is None:
-        return Refusal(
+        return NearMiss(
             f'{manifest.FILE}: "entrypoint" is {str(named)[:100]!r}; it must be like app:app'
         )
     if not files.paths & set(entrypoint.files):
-        return Refusal(
+        return NearMiss(
             f'{manifest.FILE}: "entrypoint" is "{str(entrypoint)[:100]}", and there is no '
             f"{' or '.join(entrypoint.files)[:200]}; "
             "write it again with rsconnect write-manifest shiny"

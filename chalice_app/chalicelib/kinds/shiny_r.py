@@ -1,20 +1,20 @@
 """Shiny apps in R: ``app.R``, or ``server.R`` with its user interface. Pure."""
 
-from chalicelib.kinds.kind import AppFiles, Kind, Recognised, Refusal
+from chalicelib.kinds.kind import AppFiles, Kind, NearMiss, Recognised
 
 
-def _recognise(files: AppFiles) -> Recognised | Refusal | None:
+def _recognise(files: AppFiles) -> Recognised | NearMiss | None:
     if "app.r" in files.names:
         return Recognised()
     if "server.r" in files.names:
         if files.names & {"ui.r", "www/index.html"}:
             return Recognised()
-        return Refusal(
+        return NearMiss(
             f"{files.shown('server.R')} has no ui.R or www/index.html beside it; "
             "add one of them there"
         )
     if "ui.r" in files.names:
-        return Refusal(f"{files.shown('ui.R')} has no server.R beside it; add one")
+        return NearMiss(f"{files.shown('ui.R')} has no server.R beside it; add one")
     return None
 
 

@@ -16,6 +16,9 @@ from chalicelib.lambdas.schema import TABLES
 from chalicelib.lives import errands as about_instances
 from chalicelib.lives import pool
 from chalicelib.sessions.connections.passing import Connections
+from chalicelib.visits.health import Load
+from chalicelib.visits.logging_visits import AccessLogs
+from chalicelib.visits.machine_load import MachineLoad
 from chalicelib.visits.visit import Visits
 
 if TYPE_CHECKING:
@@ -60,6 +63,8 @@ class Environment:
             settings.most_held,
             settings.edge_proof,
             lambda: self.by_configuration,
+            MachineLoad(self.clock).read if settings.one_machine else Load,
+            self.access_logs,
         )
 
     @cached_property
@@ -73,9 +78,14 @@ class Environment:
         return ByConfiguration.of(self.settings, self.clock)
 
     @cached_property
+    def access_logs(self) -> AccessLogs:
+        """What writes lines of access logs."""
+        return AccessLogs(self.configuration, self.clock, self.settings.edge_proof)
+
+    @cached_property
     def connections(self) -> Connections:
         """What answers WebSocket events."""
-        return Connections(self.agents, self.clock)
+        return Connections(self.agents, self.clock, self.access_logs.disconnected)
 
     @cached_property
     def errands(self) -> Doer:

@@ -9,7 +9,7 @@ from chalicelib.instances.model import Instance
 from chalicelib.instances.snapshots import Snapshot
 from chalicelib.publishing.model import Bundle
 from chalicelib.scheduler.queue.model import QueuePlace
-from chalicelib.sessions.connections.model import Connection
+from chalicelib.sessions.connections.model import ConnectionRow
 from chalicelib.syncs.model import Sync, SyncRequest, SyncRun
 from chalicelib.unix_ids.model import UnixId, UnixUser
 
@@ -19,7 +19,7 @@ TABLES: tuple[type[Table], ...] = (
     Version,
     Bundle,
     Instance,
-    Connection,
+    ConnectionRow,
     QueuePlace,
     Ceiling,
     Snapshot,

@@ -5,7 +5,7 @@ from typing import Any
 
 from chalicelib.configuration.deployment import Settings
 from chalicelib.errands.course import Manner
-from chalicelib.errands.doing import Kind
+from chalicelib.errands.doing import ErrandKind
 from chalicelib.errands.errors import ErrandFailed
 from chalicelib.failures import Failure
 from chalicelib.instances import store
@@ -22,13 +22,13 @@ LONGEST_WHY = 200
 _SECONDS = 20.0
 
 
-def kinds(settings: Settings, clock: Callable[[], float]) -> tuple[Kind, ...]:
+def kinds(settings: Settings, clock: Callable[[], float]) -> tuple[ErrandKind, ...]:
     """Return the kinds of errands about instances."""
 
     def stop(payload: Mapping[str, Any]) -> dict[str, bool]:
         return {"stopped": stop_instance(payload, settings, clock)}
 
-    return (Kind(STOP_INSTANCE, stop, Manner(_SECONDS, repeatable=True)),)
+    return (ErrandKind(STOP_INSTANCE, stop, Manner(_SECONDS, repeatable=True)),)
 
 
 def stop_instance(

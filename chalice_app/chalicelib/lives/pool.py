@@ -86,7 +86,7 @@ def refill(wanted: Mapping[str, int], now: float, most: int = 0) -> int:
     return claimed
 
 
-def left(change: streams.Change) -> str | None:
+def left(change: streams.ItemChange) -> str | None:
     """Return the size of the spare that left its pool by a change of its row, or None. Pure.
 
     A spare leaves its pool when it is bound or stopped.

@@ -47,7 +47,7 @@ class SeenTask(NamedTuple):
     created_at: float
 
 
-class End(NamedTuple):
+class EndInstance(NamedTuple):
     """End the instance, if it is still in this state."""
 
     ref: InstanceRef
@@ -70,7 +70,7 @@ class StopTask(NamedTuple):
     ref: InstanceRef
 
 
-Repair = End | StartAgain | StopTask
+Repair = EndInstance | StartAgain | StopTask
 
 
 def repairs(
@@ -148,8 +148,8 @@ def drift(
 def _of_instance(
     seen: SeenInstance, executions: Set[str], running: Set[str], archived: Set[str], now: float
 ) -> Repair | None:
-    def end(error: Failure, cause: str) -> End:
-        return End(seen.ref, seen.state, error, cause)
+    def end(error: Failure, cause: str) -> EndInstance:
+        return EndInstance(seen.ref, seen.state, error, cause)
 
     if seen.app in archived:
         return end(Failure.ARCHIVED, "The app is archived.")

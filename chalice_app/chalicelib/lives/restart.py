@@ -33,7 +33,7 @@ class RestartEvent(TypedDict):
     mode: Mode
 
 
-class Told(TypedDict):
+class RestartCount(TypedDict):
     """How many instances were told, and how many could not be.
 
     Those that were not told find out from the app's row, like those that are not READY yet.
@@ -43,7 +43,7 @@ class Told(TypedDict):
     not_told: int
 
 
-def restart(event: RestartEvent, agents: AgentClient, clock: Callable[[], float]) -> Told:
+def restart(event: RestartEvent, agents: AgentClient, clock: Callable[[], float]) -> RestartCount:
     """Tell each READY instance that the mode concerns.
 
     The event may come more than once (FACTS H4). Raise :class:`NoSuchApp` if there is no such app.

@@ -31,7 +31,7 @@ class Start(NamedTuple):
         return {"instance": str(self.ref), "instance_id": self.ref.instance_id, "size": self.size}
 
 
-def newly_claimed(change: streams.Change) -> Start | None:
+def newly_claimed(change: streams.ItemChange) -> Start | None:
     """Return the instance that a change of a row shows as newly claimed, or None. Pure."""
     new, old = change.new, change.old
     if change.event == "REMOVE" or new.get("state", {}).get("S") != InstanceState.STARTING:
@@ -53,7 +53,7 @@ def on_change(
     """
     changed_pool = False
 
-    def act(change: streams.Change) -> None:
+    def act(change: streams.ItemChange) -> None:
         nonlocal changed_pool
         one = newly_claimed(change)
         started = one is not None and start(one, settings.instance_state_machine, now)

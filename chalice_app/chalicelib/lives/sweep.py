@@ -21,7 +21,7 @@ from chalicelib.instances.state import InstanceState
 from chalicelib.lives import deaths, ending, pool, starts
 from chalicelib.lives.deaths import MACHINE_STOPPED
 from chalicelib.lives.repairs import (
-    End,
+    EndInstance,
     Repair,
     SeenInstance,
     SeenTask,
@@ -133,7 +133,7 @@ def seen(row: Instance) -> SeenInstance:
     return SeenInstance(
         row.ref,
         row.state,
-        row.location,
+        row.app,
         row.size,
         float(row.claimed_at),
         ready_at,
@@ -147,7 +147,7 @@ def _make(
 ) -> bool:
     """Make a repair if it is still needed; return whether it was."""
     match repair:
-        case End(ref, state, error, cause):
+        case EndInstance(ref, state, error, cause):
             return ending.end(
                 rows[ref.instance_id],
                 error.because(cause),

@@ -24,7 +24,7 @@ __all__ = [
     "PHASES",
     "AppEntry",
     "Draft",
-    "Entry",
+    "FolderLine",
     "InQueue",
     "Page",
     "Phase",
@@ -35,12 +35,15 @@ __all__ = [
     "about",
     "apps_index",
     "busy",
+    "closed",
     "error",
     "faults",
     "folder",
+    "forbidden",
     "make",
     "no_machine",
     "not_found",
+    "nothing_here",
     "users",
     "waiting",
 ]
@@ -286,14 +289,14 @@ def nothing_here(path: str) -> Page:
     )
 
 
-class Entry(NamedTuple):
+class FolderLine(NamedTuple):
     """One line of a folder's page: what to show, and the URL relative to the folder."""
 
     name: str
     url: str
 
 
-def folder(title: str, dirs: Sequence[Entry], files: Sequence[Entry]) -> Page:
+def folder(title: str, dirs: Sequence[FolderLine], files: Sequence[FolderLine]) -> Page:
     """Return the page of a folder (`directory_index`)."""
     values: Values = {
         "title": title,
@@ -304,7 +307,7 @@ def folder(title: str, dirs: Sequence[Entry], files: Sequence[Entry]) -> Page:
     return make(200, Draft("directoryIndex", values, ("directoryIndex",)))
 
 
-def _linked(entry: Entry) -> Values:
+def _linked(entry: FolderLine) -> Values:
     return {"name": entry.name, "url": safe_url(entry.url)}
 
 

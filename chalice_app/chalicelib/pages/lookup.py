@@ -17,6 +17,8 @@ from chalicelib.pages.markup import include
 
 OWN = Path(__file__).parent / "templates"
 
+OWN_NAMES = frozenset(path.stem for path in OWN.glob("*.html"))
+
 _INLINE = re.compile(r"<(style|script)\b[^>]*>(.*?)</\1>", re.DOTALL)
 
 

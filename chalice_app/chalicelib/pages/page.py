@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from chalicelib.pages.handlebars import Values
-from chalicelib.pages.lookup import find
+from chalicelib.pages.lookup import OWN_NAMES, find
 from chalicelib.pages.markup import sendable
 from chalicelib.pages.replaced import Templates
 
@@ -21,6 +22,20 @@ class Draft(NamedTuple):
     """The names under which an operator may replace the template, the most specific first."""
     script: str = ""
     """Sheen's template of the script by which the page goes on by itself; empty: it does not."""
+
+    def encoded(self) -> str:
+        """Return the draft as JSON."""
+        return json.dumps(self._asdict())
+
+    @classmethod
+    def parse(cls, text: bytes) -> Draft:
+        """Read what :meth:`encoded` returned; raise :class:`ValueError`."""
+        match json.loads(text):
+            case {"own": str(own), "values": dict(values), "names": list(names), **more}:
+                script = str(more.get("script", ""))
+                if own in OWN_NAMES and (not script or script in OWN_NAMES):
+                    return cls(own, values, tuple(map(str, names)), script)
+        raise ValueError("this is no draft of a page")
 
 
 class Page(NamedTuple):

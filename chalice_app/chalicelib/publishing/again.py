@@ -10,7 +10,7 @@ from chalicelib.aws import clients
 from chalicelib.publishing.keys import again_key, original_name
 
 
-class Kept(NamedTuple):
+class KeptBundle(NamedTuple):
     """A version's own copy of its bundle."""
 
     version: str
@@ -20,7 +20,7 @@ class Kept(NamedTuple):
     """The name that the author gave to the file."""
 
 
-def kept(location: str, version: str | None = None) -> Kept:
+def kept(location: str, version: str | None = None) -> KeptBundle:
     """Find the bundle of a version, by default the active one.
 
     Raise :class:`NoSuchApp` or :class:`NoSuchVersion`.
@@ -35,7 +35,7 @@ def kept(location: str, version: str | None = None) -> Kept:
             f"there is no bundle of {wanted}; `sheen versions {location}` lists the "
             f"versions of {location}"
         )
-    return Kept(wanted, row.source, original_name(row.bundle))
+    return KeptBundle(wanted, row.source, original_name(row.bundle))
 
 
 def publish_again(location: str, bucket: str, now: float, version: str | None = None) -> str:

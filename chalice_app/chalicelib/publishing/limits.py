@@ -7,7 +7,7 @@ from chalicelib.publishing.errors import BadBundle
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class BundleLimits:
     """The limits, which are those of shinyapps.io except for the ratio."""
 
     files: int = 6_000
@@ -27,7 +27,7 @@ class Limits:
         return 4 * self.files
 
 
-def too_many(bundle: str, limits: Limits) -> BadBundle:
+def too_many(bundle: str, limits: BundleLimits) -> BadBundle:
     """Return the error for an archive with too many entries."""
     return BadBundle(
         f"bundle {bundle}: it has more than {limits.entries:,} entries; leave data out, or pack it"

@@ -43,7 +43,7 @@ class Upload(TypedDict):
     version: NotRequired[str]
 
 
-class Built(TypedDict):
+class BuildResult(TypedDict):
     """The result of the build task."""
 
     kind: str
@@ -125,7 +125,7 @@ def built_for(key: str, app_id: str, app_name: str = "") -> App:
 def register(event: Mapping[str, Any], clock: Callable[[], float]) -> None:
     """Record a version that was built; raise :class:`BadBundle` if its app was deleted.
 
-    ``event`` has ``upload``, from :func:`check`, and ``built`` (:class:`Built`).
+    ``event`` has ``upload``, from :func:`check`, and ``built`` (:class:`BuildResult`).
     """
     upload, built = event["upload"], event["built"]
     built_for(upload["key"], upload["app_id"], upload.get("app", ""))

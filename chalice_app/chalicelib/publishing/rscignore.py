@@ -15,7 +15,7 @@ LARGEST = 64 * 1024
 MOST_LINES = 1000
 
 
-class Rules(NamedTuple):
+class IgnoreRules(NamedTuple):
     """The rules of one such file."""
 
     lines: tuple[str, ...]
@@ -33,10 +33,10 @@ class Rules(NamedTuple):
         return [line for line in self.lines if not any(_matches(name, line) for name in names)]
 
 
-def read(content: bytes) -> Rules:
+def read(content: bytes) -> IgnoreRules:
     """Read the file; ignore all beyond :data:`LARGEST` bytes or :data:`MOST_LINES` lines."""
     lines = content[:LARGEST].decode(errors="surrogateescape").splitlines()[:MOST_LINES]
-    return Rules(
+    return IgnoreRules(
         tuple(line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#"))
     )
 

@@ -14,7 +14,7 @@ A broken app must not start over and over.
 """
 
 
-class Place(NamedTuple):
+class Candidate(NamedTuple):
     """An instance's row as the scheduler sees it."""
 
     slot: int
@@ -27,7 +27,7 @@ class Place(NamedTuple):
     """When it stopped, if it stopped because of a failure."""
 
 
-class Limits(NamedTuple):
+class InstanceLimits(NamedTuple):
     """How many instances a version may have, and when it gets more."""
 
     max_instances: int = 1
@@ -55,23 +55,27 @@ class Claim(NamedTuple):
     seen: str | None
 
 
-class Wait(NamedTuple):
+class WaitForSlot(NamedTuple):
     """Wait for this slot: its instance is starting, or is draining and will leave the slot free."""
 
     slot: int
 
 
-class Full(NamedTuple):
+class VersionFull(NamedTuple):
     """The version has all the instances that it may have, and they are full."""
 
     seats: int
 
 
-Decision = Seat | Claim | Wait | Full
+Decision = Seat | Claim | WaitForSlot | VersionFull
 
 
 def decide(
-    places: Sequence[Place], now: float, limits: Limits, before: int = 0, gone: Container[str] = ()
+    places: Sequence[Candidate],
+    now: float,
+    limits: InstanceLimits,
+    before: int = 0,
+    gone: Container[str] = (),
 ) -> Decision:
     """Decide for one visitor, given every slot of the version that was ever used.
 
@@ -98,22 +102,22 @@ def decide(
         return _seat(with_room, now)
     starting = _starting(usable, now)
     if sum(place.capacity for place in starting) > before - free:
-        return Wait(min(starting, key=lambda place: (place.claimed_at, place.slot)).slot)
+        return WaitForSlot(min(starting, key=lambda place: (place.claimed_at, place.slot)).slot)
     for claim in _claimable(usable, now, limits):
         return claim
     if _free(ready, now) > before:
         return _seat(ready, now)
     draining = [place for place in usable if place.state == InstanceState.DRAINING]
     if draining:
-        return Wait(min(place.slot for place in draining))
-    return Full(sum(place.capacity for place in usable))
+        return WaitForSlot(min(place.slot for place in draining))
+    return VersionFull(sum(place.capacity for place in usable))
 
 
-def _free(places: Iterable[Place], now: float) -> int:
+def _free(places: Iterable[Candidate], now: float) -> int:
     return sum(place.capacity - len(live(place.seats, now)) for place in places)
 
 
-def _seat(places: Iterable[Place], now: float) -> Seat:
+def _seat(places: Iterable[Candidate], now: float) -> Seat:
     best = min(places, key=lambda place: (len(live(place.seats, now)), place.slot))
     # An expired lease still takes up room in the row, so the new seat replaces one.
     return Seat(
@@ -121,14 +125,14 @@ def _seat(places: Iterable[Place], now: float) -> Seat:
     )
 
 
-def sleeps(places: Sequence[Place], now: float) -> bool:
+def sleeps(places: Sequence[Candidate], now: float) -> bool:
     """Return whether no instance is READY or STARTING, so that the next visit wakes the app."""
     return not any(place.state == InstanceState.READY for place in places) and not _starting(
         places, now
     )
 
 
-def failed_lately(places: Iterable[Place], now: float) -> bool:
+def failed_lately(places: Iterable[Candidate], now: float) -> bool:
     """Return whether an instance failed less than :data:`AFTER_FAILURE` seconds ago.
 
     A broken app must not start over and over.
@@ -139,7 +143,7 @@ def failed_lately(places: Iterable[Place], now: float) -> bool:
 
 
 def ahead(
-    places: Sequence[Place], now: float, limits: Limits, *, woken: bool = False
+    places: Sequence[Candidate], now: float, limits: InstanceLimits, *, woken: bool = False
 ) -> tuple[Claim, ...]:
     """Return the further slots to claim, given ``places`` after the visitor has been dealt with.
 
@@ -163,7 +167,7 @@ def ahead(
     return tuple(_claimable(usable, now, limits))[:missing]
 
 
-def _starting(usable: Iterable[Place], now: float) -> list[Place]:
+def _starting(usable: Iterable[Candidate], now: float) -> list[Candidate]:
     return [
         place
         for place in usable
@@ -172,7 +176,7 @@ def _starting(usable: Iterable[Place], now: float) -> list[Place]:
     ]
 
 
-def _claimable(usable: Iterable[Place], now: float, limits: Limits) -> Iterable[Claim]:
+def _claimable(usable: Iterable[Candidate], now: float, limits: InstanceLimits) -> Iterable[Claim]:
     """Yield a claim for each slot that may be claimed, in slot order."""
     used = {place.slot: place for place in usable}
     for slot in range(limits.max_instances):

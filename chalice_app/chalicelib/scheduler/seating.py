@@ -16,12 +16,12 @@ from chalicelib.instances.lease import HELD, Expired, new_session_id
 from chalicelib.instances.model import Instance
 from chalicelib.instances.state import InstanceState
 from chalicelib.scheduler.decision import (
+    Candidate,
     Claim,
-    Full,
-    Limits,
-    Place,
+    InstanceLimits,
     Seat,
-    Wait,
+    VersionFull,
+    WaitForSlot,
     ahead,
     decide,
     failed_lately,
@@ -71,7 +71,7 @@ class Queued(NamedTuple):
     standing: Standing
 
 
-class Busy(NamedTuple):
+class DeploymentFull(NamedTuple):
     """No instance of the app runs, and the deployment may start no further instance."""
 
     most: int
@@ -87,21 +87,21 @@ class NoRoom(NamedTuple):
     seats: int
 
 
-Outcome = Seated | Starting | Queued | Busy | NoRoom
+Outcome = Seated | Starting | Queued | DeploymentFull | NoRoom
 
 
-class Wanted(NamedTuple):
-    """The version that a visitor needs a seat of, and its app's location and settings."""
+class SeatRequest(NamedTuple):
+    """The version that a visitor needs a seat of, and its app's name and settings."""
 
     version_id: str
-    location: str
+    app: str
     settings: AppSettings
     above: Above = NOTHING
     """The layers of a configuration with which the settings were resolved."""
 
     @property
-    def limits(self) -> Limits:
-        return Limits.of(self.settings)
+    def limits(self) -> InstanceLimits:
+        return InstanceLimits.of(self.settings)
 
 
 class Scheduler:
@@ -124,7 +124,7 @@ class Scheduler:
     def seat(
         self,
         version_id: str,
-        location: str,
+        app: str,
         settings: AppSettings,
         session_id: str,
         place: str | None = None,
@@ -143,7 +143,7 @@ class Scheduler:
         If a READY instance is in memory, this costs one DynamoDB call. It costs more if this
         visitor makes a further instance necessary, or if there is a queue.
         """
-        wanted = Wanted(version_id, location, settings, above)
+        wanted = SeatRequest(version_id, app, settings, above)
         seated = self._from_memory(wanted, session_id) if place is None and not gone else None
         gone = {*gone, *self.known.gone(self._clock())}
         if seated is not None:
@@ -160,16 +160,16 @@ class Scheduler:
                 outcome = self._try(rows, wanted, session_id, line, place, gone)
             except TooManyInstances as error:
                 telemetry.logger.warning("no instance is started", extra={"why": str(error)})
-                if sleeps([place_of(row) for row in rows], self._clock()):
-                    return Busy(self._most_instances)
-                # Full counts the seats of the instances that the app has.
-                outcome = Full(wanted.settings.worker_limits.seats)
-            if isinstance(outcome, Full):
+                if sleeps([candidate_of(row) for row in rows], self._clock()):
+                    return DeploymentFull(self._most_instances)
+                # VersionFull counts the seats of the instances that the app has.
+                outcome = VersionFull(wanted.settings.worker_limits.seats)
+            if isinstance(outcome, VersionFull):
                 return self._queue_up(
                     rows, wanted, queue.line(version_id) if line is None else line, place, address
                 )
             if outcome is not None:
-                woken = sleeps([place_of(row) for row in rows], self._clock())
+                woken = sleeps([candidate_of(row) for row in rows], self._clock())
                 self._claim_ahead(wanted, self._with(rows, outcome.instance), woken=woken)
                 if place is not None and line and place in line:
                     self._served(version_id, place, outcome)
@@ -177,7 +177,7 @@ class Scheduler:
         return NoRoom(settings.worker_limits.seats * settings.max_instances)
 
     def wake(
-        self, version_id: str, location: str, settings: AppSettings, above: Above = NOTHING
+        self, version_id: str, app: str, settings: AppSettings, above: Above = NOTHING
     ) -> Instance | StartFailed | None:
         """Return a ready instance for a request that needs no seat.
 
@@ -185,14 +185,14 @@ class Scheduler:
         Return :class:`StartFailed` if the last start failed a moment ago. Raise
         :class:`TooManyInstances` if the deployment may start no further instance.
         """
-        wanted = Wanted(version_id, location, settings, above)
+        wanted = SeatRequest(version_id, app, settings, above)
         for _ in range(ATTEMPTS):
             rows, now = self._look(version_id), self._clock()
             gone = self.known.gone(now)
             ready = min(
                 filter(is_ready, rows), key=lambda row: row.instance_id in gone, default=None
             )
-            places = [place_of(row) for row in rows]
+            places = [candidate_of(row) for row in rows]
             if ready is not None or not sleeps(places, now):
                 return self._adopting(ready, above) if ready is not None else None
             if failed_lately(places, now):
@@ -220,8 +220,10 @@ class Scheduler:
         if not is_in(line, place, now):
             return None
         stands = standing(line, place, now)
-        match decide([place_of(row) for row in rows], now, Limits.of(settings), stands.before):
-            case Full():
+        match decide(
+            [candidate_of(row) for row in rows], now, InstanceLimits.of(settings), stands.before
+        ):
+            case VersionFull():
                 pass
             case Claim() if (
                 self._most_instances and len(ceilings.holders(INSTANCES)) >= self._most_instances
@@ -250,7 +252,7 @@ class Scheduler:
     def _queue_up(
         self,
         rows: list[Instance],
-        wanted: Wanted,
+        wanted: SeatRequest,
         line: dict[str, float],
         place: str | None,
         address: str,
@@ -292,7 +294,7 @@ class Scheduler:
         self.known.remember(version_id, rows, self._clock())
         return rows
 
-    def _from_memory(self, wanted: Wanted, session_id: str) -> Seated | None:
+    def _from_memory(self, wanted: SeatRequest, session_id: str) -> Seated | None:
         """Take a seat that this environment remembers as free.
 
         Memory may be out of date, so no other decision is based on it.
@@ -302,7 +304,7 @@ class Scheduler:
             wanted.version_id, now, alone=wanted.settings.max_instances == 1
         )
         match decide(
-            [place_of(row) for row in remembered], now, wanted.limits, gone=self.known.gone(now)
+            [candidate_of(row) for row in remembered], now, wanted.limits, gone=self.known.gone(now)
         ):
             case Seat(slot, instead_of):
                 row = next(row for row in remembered if row.slot == slot)
@@ -312,17 +314,17 @@ class Scheduler:
     def _try(
         self,
         rows: list[Instance],
-        wanted: Wanted,
+        wanted: SeatRequest,
         session_id: str,
         line: dict[str, float] | None,
         place: str | None,
         gone: Collection[str],
-    ) -> Seated | Starting | Full | None:
+    ) -> Seated | Starting | VersionFull | None:
         """Carry out the decision; return None if another request was faster."""
         now = self._clock()
         by_slot = {int(row.slot): row for row in rows}
         before = standing(line, place, now).before if line else 0
-        match decide([place_of(row) for row in rows], now, wanted.limits, before, gone):
+        match decide([candidate_of(row) for row in rows], now, wanted.limits, before, gone):
             case Seat(slot, instead_of):
                 return self._take(
                     by_slot[slot], wanted, session_id, now, instead_of, unless_queued=line is None
@@ -333,15 +335,15 @@ class Scheduler:
                     return Seated(bound)
                 claimed = self._claim(wanted, claim, by_slot)
                 return Starting(claimed, claimed=True) if claimed is not None else None
-            case Wait(slot):
+            case WaitForSlot(slot):
                 return Starting(by_slot[slot], claimed=False)
-            case Full() as full:
+            case VersionFull() as full:
                 return full
 
     def _take(
         self,
         row: Instance,
-        wanted: Wanted,
+        wanted: SeatRequest,
         session_id: str,
         now: float,
         instead_of: Expired | None,
@@ -371,11 +373,13 @@ class Scheduler:
             return row
         return store.adopt(row.ref, above) or row
 
-    def _claim(self, wanted: Wanted, claim: Claim, by_slot: dict[int, Instance]) -> Instance | None:
+    def _claim(
+        self, wanted: SeatRequest, claim: Claim, by_slot: dict[int, Instance]
+    ) -> Instance | None:
         claimed = store.claim(
             wanted.version_id,
             claim.slot,
-            location=wanted.location,
+            app=wanted.app,
             capacity=wanted.settings.worker_limits.seats,
             size=wanted.settings.size,
             now=self._clock(),
@@ -388,7 +392,7 @@ class Scheduler:
         return claimed
 
     def _bind(
-        self, wanted: Wanted, claim: Claim, by_slot: dict[int, Instance], session_id: str
+        self, wanted: SeatRequest, claim: Claim, by_slot: dict[int, Instance], session_id: str
     ) -> Instance | None:
         """Bind a spare of the app's size, if there is one, with a seat for the visitor in it."""
         size, now = wanted.settings.size, self._clock()
@@ -402,7 +406,7 @@ class Scheduler:
                 spare,
                 wanted.version_id,
                 claim.slot,
-                location=wanted.location,
+                app=wanted.app,
                 capacity=wanted.settings.worker_limits.seats,
                 session_id=session_id,
                 lease=now + HELD,
@@ -420,11 +424,13 @@ class Scheduler:
         return None
 
     def _ahead(
-        self, wanted: Wanted, rows: list[Instance], *, woken: bool = False
+        self, wanted: SeatRequest, rows: list[Instance], *, woken: bool = False
     ) -> tuple[Claim, ...]:
-        return ahead([place_of(row) for row in rows], self._clock(), wanted.limits, woken=woken)
+        return ahead([candidate_of(row) for row in rows], self._clock(), wanted.limits, woken=woken)
 
-    def _claim_ahead(self, wanted: Wanted, rows: list[Instance], *, woken: bool = False) -> None:
+    def _claim_ahead(
+        self, wanted: SeatRequest, rows: list[Instance], *, woken: bool = False
+    ) -> None:
         """Claim the missing instances, given the rows just read.
 
         A lost race means that another did it.
@@ -444,10 +450,10 @@ class Scheduler:
         return [*(row for row in rows if row.slot != changed.slot), changed]
 
 
-def place_of(row: Instance) -> Place:
+def candidate_of(row: Instance) -> Candidate:
     """Return the row as the decision sees it."""
     failed_at = float(row.stopped_at) if row.failure and row.stopped_at is not None else None
-    return Place(
+    return Candidate(
         int(row.slot),
         row.instance_id,
         row.state,

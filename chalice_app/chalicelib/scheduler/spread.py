@@ -10,23 +10,23 @@ _DIGITS = 9
 
 
 @dataclass(frozen=True, slots=True)
-class On:
+class OnWorker:
     """The session goes to this worker."""
 
     worker: int
 
 
 @dataclass(frozen=True, slots=True)
-class Open:
+class OnNewWorker:
     """The session goes to a further worker, which is yet to be opened."""
 
 
 @dataclass(frozen=True, slots=True)
-class Full:
+class WorkersFull:
     """The session goes nowhere: no further worker may be opened, and every worker is full."""
 
 
-Placement = On | Open | Full
+Placement = OnWorker | OnNewWorker | WorkersFull
 
 
 def spread(sessions: Mapping[int, int], limits: WorkerLimits) -> Placement:
@@ -40,8 +40,10 @@ def spread(sessions: Mapping[int, int], limits: WorkerLimits) -> Placement:
     if len(sessions) < limits.max_processes and sum(sessions.values()) + 1 > round(
         limits.load_factor * seats, _DIGITS
     ):
-        return Open()
+        return OnNewWorker()
     with_room = [worker for worker, count in sessions.items() if count < limits.max_connections]
     return (
-        On(min(with_room, key=lambda worker: (sessions[worker], worker))) if with_room else Full()
+        OnWorker(min(with_room, key=lambda worker: (sessions[worker], worker)))
+        if with_room
+        else WorkersFull()
     )

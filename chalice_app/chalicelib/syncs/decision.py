@@ -14,7 +14,7 @@ PREPARE, COPY, APPS, TRANSFER = "prepare", "copy", "apps", "transfer"
 """The works of a run; the first three are those of our own task, see :mod:`tasks.copy`."""
 
 
-class Seen(NamedTuple):
+class RunFacts(NamedTuple):
     """What decides about a run, as it was read."""
 
     way: Way
@@ -55,7 +55,7 @@ class Seen(NamedTuple):
         return APPS if work == APPS else f"{work}-{len(self.steps)}.{self.attempt}"
 
 
-class Work(NamedTuple):
+class TaskWork(NamedTuple):
     """Have our own task do some work: :data:`PREPARE`, :data:`COPY` or :data:`APPS`."""
 
     id: str
@@ -87,10 +87,10 @@ class GiveUp(NamedTuple):
     why: str
 
 
-Decision = Work | Transfer | Pause | Finish | GiveUp
+Decision = TaskWork | Transfer | Pause | Finish | GiveUp
 
 
-def decide(seen: Seen) -> Decision:
+def decide(seen: RunFacts) -> Decision:
     """Return what the run does next.
 
     Before a run that gives up ends, it publishes its changes.
@@ -100,21 +100,21 @@ def decide(seen: Seen) -> Decision:
     if seen.failed:
         return _after_failure(seen)
     if seen.way is Way.TRANSFER and not seen.folder_ready:
-        return Work(seen.step_id(PREPARE), PREPARE)
+        return TaskWork(seen.step_id(PREPARE), PREPARE)
     if seen.asked and seen.way is Way.TRANSFER:
         return Transfer(seen.step_id(TRANSFER))
     if seen.asked and not seen.has_copied:
-        return Work(seen.step_id(COPY), COPY)
+        return TaskWork(seen.step_id(COPY), COPY)
     if seen.owes_apps:
-        return Work(seen.step_id(APPS), APPS)
+        return TaskWork(seen.step_id(APPS), APPS)
     return Finish()
 
 
-def _after_failure(seen: Seen) -> Decision:
+def _after_failure(seen: RunFacts) -> Decision:
     if seen.attempt < seen.retries:
         return Pause(min(FIRST_PAUSE * 3**seen.attempt, LONGEST_PAUSE), seen.failed)
     if seen.owes_apps:
-        return Work(seen.step_id(APPS), APPS, gave_up=seen.failed)
+        return TaskWork(seen.step_id(APPS), APPS, gave_up=seen.failed)
     return GiveUp(seen.failed)
 
 

@@ -20,7 +20,7 @@ LONGEST_NAME = 255
 _SPECIAL = re.compile(r"[\\*|]")
 
 
-class Written(NamedTuple):
+class WrittenObject(NamedTuple):
     """An object that has been written."""
 
     bucket: str
@@ -28,10 +28,10 @@ class Written(NamedTuple):
     size: int
 
 
-def written(event: Mapping[str, Any]) -> Written:
+def written(event: Mapping[str, Any]) -> WrittenObject:
     """Return the object that an event from EventBridge is about."""
     detail = event["detail"]
-    return Written(
+    return WrittenObject(
         detail["bucket"]["name"], detail["object"]["key"], int(detail["object"].get("size", 0))
     )
 

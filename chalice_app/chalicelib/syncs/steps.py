@@ -21,9 +21,9 @@ from chalicelib.syncs.decision import (
     Finish,
     GiveUp,
     Pause,
-    Seen,
+    RunFacts,
+    TaskWork,
     Transfer,
-    Work,
     cause_of,
     decide,
     reason,
@@ -54,7 +54,7 @@ class Order(TypedDict):
 
     See :mod:`tasks.copy`.
     """
-    transfer: NotRequired[transfers.Transfer]
+    transfer: NotRequired[transfers.TransferArguments]
     seconds: NotRequired[int]
 
 
@@ -101,11 +101,11 @@ class Run:
     def way(self) -> Way:
         return Way(self.record.way)
 
-    def seen(self, failed: str = "", *, asked: bool | None = None) -> Seen:
+    def seen(self, failed: str = "", *, asked: bool | None = None) -> RunFacts:
         """Read what decides about the run; ``asked`` overrides whether there are requests."""
         if asked is None:
             asked = bool(requests.pending(self.sync.name, self.way, 1))
-        return Seen(
+        return RunFacts(
             self.way,
             asked,
             bool(self.sync.folder_ready),
@@ -122,9 +122,9 @@ class Run:
         """Act on the decision about the run and return the state machine's order."""
         return self._act(self.seen(failed))
 
-    def _act(self, seen: Seen) -> Order:
+    def _act(self, seen: RunFacts) -> Order:
         match decide(seen):
-            case Work(id=step_id, work=work, gave_up=gave_up):
+            case TaskWork(id=step_id, work=work, gave_up=gave_up):
                 self._tell(work, gave_up)
                 return {"do": "work", "work": work, "id": step_id}
             case Transfer(id=step_id):
@@ -183,7 +183,7 @@ class Run:
                 return taken
         return []
 
-    def _transfer_of(self, task: str, taken: list[SyncRequest]) -> transfers.Transfer:
+    def _transfer_of(self, task: str, taken: list[SyncRequest]) -> transfers.TransferArguments:
         made = transfers.of_prefixes if requests.is_prefix(taken[0]) else transfers.of_keys
         transfer = made(self.definition, task, [each.target for each in taken])
         options = transfers.in_mode(transfer["options"], self.settings.sync_mode)

@@ -21,7 +21,7 @@ _COMPLETED = re.compile(r"Transfer (and verification )?completed\b")
 _CHANGES = ("files_copied", "bytes_copied", "files_deleted")
 
 
-class Transfer(TypedDict):
+class TransferArguments(TypedDict):
     """Arguments for StartTaskExecution."""
 
     task: str
@@ -30,7 +30,9 @@ class Transfer(TypedDict):
     options: dict[str, str]
 
 
-def of_prefixes(definition: SyncDefinition, task: str, prefixes: Sequence[str]) -> Transfer:
+def of_prefixes(
+    definition: SyncDefinition, task: str, prefixes: Sequence[str]
+) -> TransferArguments:
     """Return the transfer of everything below some prefixes, except urgent objects. Pure.
 
     Raise :class:`ValueError` if there are no prefixes: such a transfer would copy everything.
@@ -55,7 +57,7 @@ def of_prefixes(definition: SyncDefinition, task: str, prefixes: Sequence[str]) 
     }
 
 
-def of_keys(definition: SyncDefinition, task: str, relatives: Sequence[str]) -> Transfer:
+def of_keys(definition: SyncDefinition, task: str, relatives: Sequence[str]) -> TransferArguments:
     """Return the transfer of the given keys only. Pure.
 
     Raise :class:`ValueError` if there are no keys: such a transfer would copy everything.

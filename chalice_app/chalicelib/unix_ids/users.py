@@ -6,7 +6,7 @@ from chalicelib.unix_ids import store
 from chalicelib.unix_ids.model import UnixUser
 
 
-class BadUser(Malformed):
+class BadRunAs(Malformed):
     """Apps may not run as this user."""
 
 
@@ -21,11 +21,11 @@ def find(name: str) -> UnixUser | None:
 def of(name: str, now: float) -> UnixUser:
     """Return the user with a name; a new one gets its number once and for all.
 
-    If several callers ask at once, all get the same user. Raise :class:`BadUser` or
+    If several callers ask at once, all get the same user. Raise :class:`BadRunAs` or
     :class:`chalicelib.unix_ids.store.NoUnixId`.
     """
     if why := run_as.why_refused(name):
-        raise BadUser(f"run_as {name[: run_as.LONGEST]}: {why}")
+        raise BadRunAs(f"run_as {name[: run_as.LONGEST]}: {why}")
     found = find(name)
     if found is not None:
         return found

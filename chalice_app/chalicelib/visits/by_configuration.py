@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote
 
 from chalicelib import pages, telemetry
 from chalicelib.apps import folders
-from chalicelib.apps.directory import REMEMBERED, Found, Nothing, Redirected
+from chalicelib.apps.directory import REMEMBERED, AppAtPath, NothingAtPath, RedirectAtPath
 from chalicelib.apps.errors import FileChanged, NoUser
 from chalicelib.apps.locations import ROOT
 from chalicelib.apps.model import App
@@ -29,7 +29,7 @@ from chalicelib.configuration.deployment import Settings
 from chalicelib.configuration.layers import resolve
 from chalicelib.configuration.shiny_server_conf.findings import Position
 from chalicelib.configuration.shiny_server_conf.match import Arrival
-from chalicelib.configuration.shiny_server_conf.model import Block, Location
+from chalicelib.configuration.shiny_server_conf.model import Block, Location, nearest
 from chalicelib.configuration.shiny_server_conf.outcomes import (
     AddSlash,
     AppAt,
@@ -45,6 +45,7 @@ from chalicelib.configuration.shiny_server_conf.setting_layers import setting_la
 from chalicelib.pages import Templates
 from chalicelib.visits.answer import Answer
 from chalicelib.visits.callers import ROBOTS
+from chalicelib.visits.health import PING
 from chalicelib.visits.members import Members
 from chalicelib.visits.placed import Answered, Placed
 from chalicelib.visits.request import VisitorRequest
@@ -79,7 +80,7 @@ class ByConfiguration:
         self._number = 0
         self._sources: Mapping[str, Mapping[str, str]] = {}
         self._settings: dict[Position, AppSettings] = {}
-        self._apps: dict[tuple[Position, str], Found] = {}
+        self._apps: dict[tuple[Position, str], AppAtPath] = {}
         self._templates: dict[str, Templates] = {}
 
     @classmethod
@@ -94,7 +95,7 @@ class ByConfiguration:
         applied: Applied,
         request: VisitorRequest,
         host: str,
-        published: Found | Redirected | Nothing,
+        published: AppAtPath | RedirectAtPath | NothingAtPath,
         number: int,
     ) -> Answered | Placed:
         """Return what answers a request.
@@ -104,7 +105,7 @@ class ByConfiguration:
         """
         self._hold(applied, number)
         arrival = Arrival(request.path, host, request.port, request.listener)
-        if not isinstance(published, Nothing):
+        if not isinstance(published, NothingAtPath):
             path = published.location.path
             if not applied.matcher.claims(arrival, path):
                 return self._published(applied, request, arrival, published)
@@ -114,7 +115,7 @@ class ByConfiguration:
                 return self._closed(request, location, why)
             case AppAt():
                 return self._app(outcome)
-            case NotFound() if request.path == ROBOTS:
+            case NotFound() if request.path in (ROBOTS, PING):
                 return Placed(published)
             case NotFound(site):
                 block = next(iter(site.blocks)) if site else applied.configuration.outside
@@ -139,19 +140,19 @@ class ByConfiguration:
         applied: Applied,
         request: VisitorRequest,
         arrival: Arrival,
-        published: Found | Redirected,
+        published: AppAtPath | RedirectAtPath,
     ) -> Answered | Placed:
         """Return what is published with the settings of the blocks above, if they are open."""
         here = applied.matcher.above(arrival)
         if here.closed:
             return self._closed(request, here, here.closed)
-        if isinstance(published, Redirected):
+        if isinstance(published, RedirectAtPath):
             return Placed(published)
         above = applied.matcher.above(replace(arrival, path=published.location.path))
         return self._within(above, published)
 
     def _app(self, outcome: AppAt) -> Placed:
-        found = Found.of(self._app_of(outcome))._replace(
+        found = AppAtPath.of(self._app_of(outcome))._replace(
             rest=outcome.rest, location=AppLocation(EVERY_HOST, outcome.prefix or ROOT)
         )
         return self._within(outcome.location, found)
@@ -172,7 +173,7 @@ class ByConfiguration:
             known = self._in_folders[key] = (now, self._app_in(*key, now))
         return known[1]
 
-    def _within(self, place: Block | Location, found: Found) -> Placed:
+    def _within(self, place: Block | Location, found: AppAtPath) -> Placed:
         """Return an app with the settings of a place, resolved once for all who use its row."""
         key = (place.layers[-1].position, found.app.name)
         known = self._apps.get(key)
@@ -192,10 +193,10 @@ class ByConfiguration:
 
     def _templates_of(self, place: Block | Location) -> Templates | None:
         """Return the templates of the nearest ``template_dir``."""
-        uses = (layer.uses.get("template_dir") for layer in reversed(place.layers))
-        folder = next((str(found[0].values["dir"]) for found in uses if found), None)
-        if folder is None:
+        use = nearest(place.layers, "template_dir")
+        if use is None:
             return None
+        folder = str(use.values["dir"])
         if folder not in self._templates:
             self._templates[folder] = Templates(self._sources.get(folder, {}))
         return self._templates[folder]
@@ -219,8 +220,8 @@ class ByConfiguration:
 
     def _listing(self, folder: str, title: str) -> Answer:
         found = self._trees.folder(folder)
-        dirs = [pages.Entry(name, f"{_segment(name)}/") for name in _shown(found.folders)]
-        files = [pages.Entry(name, _segment(name)) for name in _shown(found.files)]
+        dirs = [pages.FolderLine(name, f"{_segment(name)}/") for name in _shown(found.folders)]
+        files = [pages.FolderLine(name, _segment(name)) for name in _shown(found.files)]
         return Answer.page(pages.folder(f"Index of {title}", dirs, files))
 
     def _hold(self, applied: Applied, number: int) -> None:

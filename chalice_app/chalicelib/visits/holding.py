@@ -47,14 +47,14 @@ class Holding:
         self._pause = pause
 
     def ready(
-        self, version_id: str, location: str, settings: AppSettings, above: Above = NOTHING
+        self, version_id: str, app: str, settings: AppSettings, above: Above = NOTHING
     ) -> tuple[Instance, float] | Answer:
         """Start the app if it sleeps; return a ready instance, or an answer that says why not.
 
         With the instance comes the number of seconds for which the request has been held.
         """
         began = self._steady()
-        found = self._look(version_id, location, settings, above)
+        found = self._look(version_id, app, settings, above)
         if isinstance(found, Answer):
             return found
         if found is not None:
@@ -65,7 +65,7 @@ class Holding:
         try:
             while (left := began + LONGEST - self._steady()) > 0:
                 self._pause(min(LOOK_EVERY, left))
-                found = self._look(version_id, location, settings, above)
+                found = self._look(version_id, app, settings, above)
                 if isinstance(found, Answer):
                     return found
                 if found is not None:
@@ -75,11 +75,11 @@ class Holding:
         return later("the app is starting; ask again")
 
     def _look(
-        self, version_id: str, location: str, settings: AppSettings, above: Above
+        self, version_id: str, app: str, settings: AppSettings, above: Above
     ) -> Instance | Answer | None:
         """Return a ready instance, None while one starts, or an answer if none will start."""
         try:
-            found = self._scheduler.wake(version_id, location, settings, above)
+            found = self._scheduler.wake(version_id, app, settings, above)
         except TooManyInstances as error:
             return later(f"the app is asleep, and cannot start now: {error}", "30")
         return (

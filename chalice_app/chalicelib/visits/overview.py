@@ -1,10 +1,10 @@
 """What runs now and what is published, for the health check and the list of apps."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from chalicelib.apps import store as apps
-from chalicelib.apps.directory import Found
+from chalicelib.apps.directory import AppAtPath
 from chalicelib.apps.locations import ROOT
 from chalicelib.apps.model import App
 from chalicelib.apps.sites import EVERY_HOST
@@ -13,8 +13,9 @@ from chalicelib.instances import store as instances
 from chalicelib.instances.model import Instance
 from chalicelib.instances.snapshots import Snapshots
 from chalicelib.pages import AppEntry, apps_index
-from chalicelib.visits import admission
+from chalicelib.visits import admission, health
 from chalicelib.visits.answer import Answer
+from chalicelib.visits.health import Load
 
 
 class Overview:
@@ -24,18 +25,19 @@ class Overview:
     show how many visitors an app has.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], load: Callable[[], Load] = Load) -> None:
+        """``load`` returns how busy the machine is on which everything runs."""
         self._clock = clock
+        self._load = load
         self._snapshots = Snapshots(clock)
 
-    def health_check(self) -> Answer:
-        """Answer ``/__health-check__``."""
-        connections, running, processes = self._look()["census"]
-        return Answer.text(
-            200,
-            f"active-connections: {connections}\nactive-apps: "
-            f"{running}\nactive-processes: {processes}\n",
-        )
+    def health_check(self, named: str, templates: Mapping[str, str]) -> Answer:
+        """Answer ``/__health-check__``, or what is below it, by the template of this name."""
+        told = health.Health(census.Census(*self._look()["census"]), self._load())
+        text = health.text(named, templates, told)
+        if text is None:
+            return Answer.text(404, f"there is no template health-check-{named}\n")
+        return Answer.text(200, text)
 
     def index(self, base: str, query: str, site: str = EVERY_HOST) -> Answer:
         """Answer ``/`` if nothing is there: list a site's public apps that ``query`` finds.
@@ -66,10 +68,12 @@ def overview(rows: Iterable[Instance], published: Iterable[App], now: float) -> 
     there = census.living(rows, now)
     own: dict[str, list[Instance]] = {}
     for row in there:
-        own.setdefault(row.location, []).append(row)
+        own.setdefault(row.app, []).append(row)
     # An app in a folder is nowhere by itself, and its name says where the folder is.
     known = [
-        Found.of(app) for app in published if app.active_version is not None and app.run_as is None
+        AppAtPath.of(app)
+        for app in published
+        if app.active_version is not None and app.run_as is None
     ]
     listed = [found for found in known if admission.is_listed(found.app, found.readable_settings)]
     return {
@@ -82,7 +86,7 @@ def overview(rows: Iterable[Instance], published: Iterable[App], now: float) -> 
     }
 
 
-def title_of(found: Found) -> str:
+def title_of(found: AppAtPath) -> str:
     """Return an app's title for people: its ``title``, or the last part of its location."""
     settings = found.readable_settings
     return (settings.title if settings is not None else "") or readable(found.app.location)

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from chalicelib.apps.directory import Found, Nothing, Redirected
+from chalicelib.apps.directory import AppAtPath, NothingAtPath, RedirectAtPath
 from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.pages import Templates
 from chalicelib.visits.answer import Answer
@@ -18,6 +18,6 @@ class Answered(NamedTuple):
 class Placed(NamedTuple):
     """What is published at a path, or the app in a folder."""
 
-    found: Found | Redirected | Nothing
+    found: AppAtPath | RedirectAtPath | NothingAtPath
     templates: Templates | None = None
     """The operator's templates of Sheen's pages there."""

@@ -9,7 +9,6 @@ from chalicelib.sessions import passes
 from chalicelib.sessions.tickets import instance_of
 from chalicelib.visits.request import VisitorRequest
 
-HEALTH_CHECK = "/__health-check__"
 START_STATUS = "/__sheen__/start"
 QUEUE_STATUS = "/__sheen__/queue"
 SOCKJS = "/__sockjs__/"
@@ -18,7 +17,7 @@ NO_PAGES = ("/__sockjs__/", "/__sheen__/", "/session/")
 _PAGE_DESTINATIONS = frozenset({"document", "iframe", "frame", "embed", "object"})
 
 
-class Redirect(NamedTuple):
+class SlashRedirect(NamedTuple):
     """A redirect to the location with a slash, which an app's relative URLs need.
 
     Or to the place that the app has moved to.
@@ -27,13 +26,13 @@ class Redirect(NamedTuple):
     to: str
 
 
-class StartStatus(NamedTuple):
+class StartStatusRequest(NamedTuple):
     """A request of the waiting page for the progress of a start."""
 
     instance_id: str
 
 
-class QueueStatus(NamedTuple):
+class QueueStatusRequest(NamedTuple):
     """A request of a full app's page: may the visitor enter?"""
 
     place: str
@@ -53,7 +52,9 @@ class Asset(NamedTuple):
     """A request that any ready instance of the version can answer."""
 
 
-Destination = Redirect | StartStatus | QueueStatus | Navigation | ToWorker | Asset
+Destination = (
+    SlashRedirect | StartStatusRequest | QueueStatusRequest | Navigation | ToWorker | Asset
+)
 
 
 def destination(
@@ -66,13 +67,13 @@ def destination(
     """
     query = f"?{request.query_string}" if request.query else ""
     if moved_to is not None and (not rest or request.bare or is_navigation(request, rest)):
-        return Redirect(f"{request.base}{moved_to.rstrip('/')}{rest or '/'}{query}")
+        return SlashRedirect(f"{request.base}{moved_to.rstrip('/')}{rest or '/'}{query}")
     if not rest or request.bare:
-        return Redirect(f"{request.base}{location.rstrip('/')}/{query}")
+        return SlashRedirect(f"{request.base}{location.rstrip('/')}/{query}")
     if rest == START_STATUS:
-        return StartStatus(request.parameter("instance") or "")
+        return StartStatusRequest(request.parameter("instance") or "")
     if rest == QUEUE_STATUS:
-        return QueueStatus(request.parameter("place") or "")
+        return QueueStatusRequest(request.parameter("place") or "")
     worker = named(rest, request.query) or (
         _worker_of_ticket(request) if rest.startswith(SOCKJS) else None
     )

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, NamedTuple, assert_never
+from typing import TYPE_CHECKING, NamedTuple, TypeVar, assert_never
 
 from chalicelib import headers, pages, telemetry
 from chalicelib.agents import protocol
@@ -10,7 +10,7 @@ from chalicelib.agents.binding import Binding
 from chalicelib.agents.client import Agent, AgentAnswer, AgentClient
 from chalicelib.agents.errors import AgentGone, AgentSilent
 from chalicelib.applying.current import Current
-from chalicelib.apps.directory import Directory, Found, Nothing, Redirected
+from chalicelib.apps.directory import AppAtPath, Directory, NothingAtPath, RedirectAtPath
 from chalicelib.apps.locations import ROOT, climbs
 from chalicelib.apps.model import App
 from chalicelib.bodies.pages import kept_page
@@ -22,24 +22,33 @@ from chalicelib.instances.lease import new_session_id
 from chalicelib.instances.model import Instance, VersionId
 from chalicelib.instances.worker_id import WorkerId
 from chalicelib.pages import Templates
-from chalicelib.scheduler.seating import Busy, NoRoom, Queued, Scheduler, Seated, Starting, is_ready
-from chalicelib.visits import admission, overview, waiting
+from chalicelib.scheduler.seating import (
+    DeploymentFull,
+    NoRoom,
+    Queued,
+    Scheduler,
+    Seated,
+    Starting,
+    is_ready,
+)
+from chalicelib.visits import admission, health, overview, waiting
 from chalicelib.visits.added import framed, with_headers
 from chalicelib.visits.address import address, site_host, tag
 from chalicelib.visits.answer import Answer
 from chalicelib.visits.callers import ROBOTS, ROBOTS_TEXT, Caller, caller, is_program
+from chalicelib.visits.health import Load
 from chalicelib.visits.holding import Holding, later
+from chalicelib.visits.logging_visits import AccessLogs
 from chalicelib.visits.placed import Answered
 from chalicelib.visits.request import VisitorRequest
 from chalicelib.visits.routing import (
-    HEALTH_CHECK,
     NO_PAGES,
     SOCKJS,
     Asset,
     Navigation,
-    QueueStatus,
-    Redirect,
-    StartStatus,
+    QueueStatusRequest,
+    SlashRedirect,
+    StartStatusRequest,
     ToWorker,
     destination,
     redirected,
@@ -57,6 +66,9 @@ _MOST_GONE = 2
 
 If one more is gone, the request fails.
 """
+
+
+_T = TypeVar("_T")
 
 
 class _Gone(NamedTuple):
@@ -78,21 +90,26 @@ class Visits:
         most_held: int = 0,
         edge_proof: str = "",
         by_configuration: "Callable[[], ByConfiguration] | None" = None,
+        load: Callable[[], Load] = Load,
+        access_logs: AccessLogs | None = None,
     ) -> None:
         """Set up the parts that requests need.
 
         The pointer of ``configuration`` is read with a page's locations; ``by_configuration``
         returns what carries it out, made when there is one. ``spares`` and
         ``most_instances`` are as :class:`Scheduler` takes them, ``most_held`` as :class:`Holding`
-        does, and ``edge_proof`` as :func:`chalicelib.visits.address.network` does.
+        does, and ``edge_proof`` as :func:`chalicelib.visits.address.network` does. ``load`` returns
+        how busy the machine is on which everything runs. ``access_logs`` get a line for each
+        request.
         """
+        self._access_logs = access_logs
         self._edge_proof = edge_proof
         self._agents = agents
         self._clock = clock
         self._configuration = configuration
         self._by_configuration = by_configuration
         self._directory = Directory(admission.is_shown, configuration)
-        self._overview = overview.Overview(clock)
+        self._overview = overview.Overview(clock, load)
         self._binding = Binding(agents, clock)
         self._scheduler = Scheduler(clock, spares, most_instances)
         self._holding = Holding(self._scheduler, clock, most_held)
@@ -100,52 +117,17 @@ class Visits:
     def answer(self, request: VisitorRequest) -> Answer:
         """Answer any request; after a failure, a page gives the cause and the way out."""
         with telemetry.about(request_id=request.request_id):
-            try:
-                return self._answer(request)
-            except AgentSilent as error:
-                telemetry.logger.warning("the app did not answer", extra={"error": str(error)})
-                message = "It may be busy with a long computation. Wait a moment, then try again."
-                return Answer.page(
-                    pages.error(
-                        "The app does not answer",
-                        message,
-                        retry_url=_public(request),
-                        status=error.status,
-                    )
-                )
-            except AgentGone as error:
-                telemetry.logger.warning("the app's machine is gone", extra={"error": str(error)})
-                message = (
-                    "It has just stopped, or it cannot be reached. In a moment another one "
-                    "can be started."
-                )
-                return Answer.page(
-                    pages.error(
-                        "The app's machine is gone",
-                        message,
-                        retry_url=_public(request),
-                        status=error.status,
-                    )
-                )
-            except SheenError as error:
-                telemetry.logger.exception("refused")
-                return Answer.page(
-                    pages.error("That did not work", str(error), status=error.status)
-                )
-            except Exception:
-                telemetry.logger.exception("failed")
-                message = (
-                    "Sheen could not answer. Tell whoever runs it this number: "
-                    f"{request.request_id}."
-                )
-                return Answer.page(
-                    pages.error("Something broke", message, retry_url=_public(request))
-                )
+            began = self._clock()
+            answer = _or_failure(request, lambda: self._answer(request))
+            if self._access_logs is not None:
+                self._access_logs.answered(request, answer, began)
+            return answer
 
     def _answer(self, request: VisitorRequest) -> Answer:
         """Answer a request; try another instance when a page's turns out to be gone."""
-        if request.path == HEALTH_CHECK:
-            return self._overview.health_check()
+        if (named := health.variant(request.path)) is not None:
+            applied = self._configuration.get(self._clock())
+            return self._overview.health_check(named, applied.health_checks if applied else {})
         if takes_over(request):
             return Answer.text(
                 403,
@@ -174,32 +156,36 @@ class Visits:
             if isinstance(placed, Answered):
                 return with_headers(placed.answer, placed.settings)
             found, templates = placed
-        elif isinstance(found, Found) and number:
+        elif isinstance(found, AppAtPath) and number:
             found = found.under(Above(number=number))
         if climbs(request.path):
             return Answer.text(400, "a path with . or .. in it is not allowed\n")
-        if not isinstance(found, Found):
+        if not isinstance(found, AppAtPath):
             return with_headers(self._without_app(request, found), self._directory.elsewhere)
         with telemetry.about(app=found.app.name):
-            answer = self._of_app(request, found, gone)
+            answer = _or_failure(request, lambda: self._of_app(request, found, gone))
             settings = found.readable_settings
             if isinstance(answer, _Gone):
                 return answer
             shown = answer.by(templates)
             return with_headers(shown, settings) if settings is not None else shown
 
-    def _without_app(self, request: VisitorRequest, found: Redirected | Nothing) -> Answer:
+    def _without_app(
+        self, request: VisitorRequest, found: RedirectAtPath | NothingAtPath
+    ) -> Answer:
         """Answer a request for a path that no app owns."""
         if request.path == ROBOTS:
             return self._robots(request, None)
-        if isinstance(found, Redirected):
+        if isinstance(found, RedirectAtPath):
             return Answer.redirect(redirected(request, found.target), found.target.status)
+        if request.path == health.PING:
+            return Answer.text(200, "OK")
         if request.path == ROOT:
             return self._overview.index(request.base, request.parameter("q") or "", found.site)
         return Answer.page(pages.not_found(request.path, request.base + "/"))
 
     def _of_app(
-        self, request: VisitorRequest, found: Found, gone: frozenset[str]
+        self, request: VisitorRequest, found: AppAtPath, gone: frozenset[str]
     ) -> Answer | _Gone:
         """Answer a request for an app's path."""
         app = found.app
@@ -209,13 +195,13 @@ class Visits:
         new = app.places.on(at.site).path if found.moved else None
         where = destination(request, at.path, found.rest, moved_to=new)
         match where:
-            case Redirect(to):
+            case SlashRedirect(to):
                 return Answer.redirect(to)
-            case StartStatus(instance_id):
+            case StartStatusRequest(instance_id):
                 return waiting.start_status(
                     found, instance_id, store.of_version(_version_id(app)), self._clock()
                 )
-            case QueueStatus(place):
+            case QueueStatusRequest(place):
                 return waiting.queue_status(
                     self._scheduler.standing(_version_id(app), found.settings, place)
                 )
@@ -233,7 +219,7 @@ class Visits:
                 assert_never(where)
 
     def _navigate(
-        self, request: VisitorRequest, found: Found, gone: frozenset[str]
+        self, request: VisitorRequest, found: AppAtPath, gone: frozenset[str]
     ) -> Answer | _Gone:
         """Take a seat and let the app answer with a page, or say what the visitor waits for.
 
@@ -278,14 +264,14 @@ class Visits:
                 return waiting.for_a_start(request, found, instance, self._clock())
             case Queued(taken, standing):
                 return waiting.for_a_seat(request, found, taken, standing)
-            case Busy():
+            case DeploymentFull():
                 return Answer.page(pages.no_machine(overview.title_of(found)))
             case NoRoom():
                 return Answer.page(pages.users(overview.title_of(found)))
             case _:
                 assert_never(outcome)
 
-    def _kept_page(self, request: VisitorRequest, found: Found) -> Answer | None:
+    def _kept_page(self, request: VisitorRequest, found: AppAtPath) -> Answer | None:
         """Return the page that an agent has kept for the visitor; None if there is none any more.
 
         Such a visitor got the page of a busy app before.
@@ -310,7 +296,7 @@ class Visits:
             return None
         return framed(_passed_back(got), found.readable_settings)
 
-    def _to_worker(self, request: VisitorRequest, found: Found, worker: WorkerId) -> Answer:
+    def _to_worker(self, request: VisitorRequest, found: AppAtPath, worker: WorkerId) -> Answer:
         """Pass a request for one R process to its instance, even if another version is active."""
         version_id = str(VersionId(found.app.app_id, worker.version))
         remembered = self._scheduler.known.in_slot(version_id, worker.slot)
@@ -325,7 +311,7 @@ class Visits:
         self._scheduler.known.learn(version_id, instance)
         return self._ask(request, found, instance)
 
-    def _robots(self, request: VisitorRequest, found: Found | None) -> Answer:
+    def _robots(self, request: VisitorRequest, found: AppAtPath | None) -> Answer:
         """Return the rules for crawlers.
 
         If the app at the root is awake and has a ``robots.txt``, its file applies; otherwise
@@ -339,7 +325,7 @@ class Visits:
                     return answer
         return Answer.text(200, ROBOTS_TEXT)
 
-    def _asset(self, request: VisitorRequest, found: Found) -> Answer:
+    def _asset(self, request: VisitorRequest, found: AppAtPath) -> Answer:
         """Pass a request that needs no seat to any ready instance of the active version."""
         app = found.app
         version_id = _version_id(app)
@@ -374,7 +360,7 @@ class Visits:
     def _ask(
         self,
         request: VisitorRequest,
-        found: Found,
+        found: AppAtPath,
         instance: Instance,
         session_id: str = "",
         within: float | None = None,
@@ -388,6 +374,7 @@ class Visits:
             if session_id
             else []
         )
+        found = found.with_app_file(instance.app_file or "")
         answer = _passed_back(self._got(request, found, instance, seat, within))
         # SockJS's own page is for a frame in the app's page.
         sockjs = found.rest.startswith(SOCKJS)
@@ -396,7 +383,7 @@ class Visits:
     def _got(
         self,
         request: VisitorRequest,
-        found: Found,
+        found: AppAtPath,
         instance: Instance,
         more: list[tuple[str, str]],
         within: float | None = None,
@@ -408,6 +395,7 @@ class Visits:
             (protocol.BASE, request.base + found.location.path.rstrip("/")),
             (protocol.LARGEST, str(LARGEST_ANSWER)),
             (protocol.ADDRESS, seen),
+            (protocol.DRAFT, "1"),
             (protocol.ABOVE, str(int(instance.above_number or 0))),
             *more,
         ]
@@ -424,6 +412,32 @@ class Visits:
         return self._agents.request(
             Agent.of(instance), method, target, sent, request.body, timeout=within
         )
+
+
+def _or_failure(request: VisitorRequest, answer: Callable[[], _T]) -> _T | Answer:
+    """Return what ``answer`` returns, or a page with the cause of its failure and the way out."""
+    try:
+        return answer()
+    except AgentSilent as error:
+        telemetry.logger.warning("the app did not answer", extra={"error": str(error)})
+        title = "The app does not answer"
+        message = "It may be busy with a long computation. Wait a moment, then try again."
+        retry_url = _public(request)
+        return Answer.page(pages.error(title, message, retry_url=retry_url, status=error.status))
+    except AgentGone as error:
+        telemetry.logger.warning("the app's machine is gone", extra={"error": str(error)})
+        title = "The app's machine is gone"
+        message = "It has just stopped, or it cannot be reached. In a moment another one can be "
+        message += "started."
+        retry_url = _public(request)
+        return Answer.page(pages.error(title, message, retry_url=retry_url, status=error.status))
+    except SheenError as error:
+        telemetry.logger.exception("refused")
+        return Answer.page(pages.error("That did not work", str(error), status=error.status))
+    except Exception:
+        telemetry.logger.exception("failed")
+        message = f"Sheen could not answer. Tell whoever runs it this number: {request.request_id}."
+        return Answer.page(pages.error("Something broke", message, retry_url=_public(request)))
 
 
 def _version_id(app: App) -> str:
@@ -460,8 +474,14 @@ def _passed_back(got: AgentAnswer) -> Answer:
         )
         return Answer.page(pages.error("The answer is too large", message, status=502))
     told = headers.passing((name, headers.from_latin_1(value)) for name, value in got.headers)
-    return Answer(
+    answer = Answer(
         got.status if got.status >= 200 else 502,
         tuple(pair for pair in told if pair[0].lower() != "content-length"),
         got.body,
     )
+    if not any(name.lower() == protocol.DRAFT for name, _ in got.headers):
+        return answer
+    page = Answer.page(pages.make(answer.status, pages.Draft.parse(got.body)))
+    ours = {name for name, _ in page.headers}
+    kept = tuple(pair for pair in answer.headers if pair[0].lower() not in ours)
+    return page._replace(headers=(*page.headers, *kept))

@@ -1,7 +1,7 @@
 """Answers to visitors who wait for a start or a seat, and to the waiting page's requests."""
 
 from chalicelib import cookies, pages
-from chalicelib.apps.directory import Found
+from chalicelib.apps.directory import AppAtPath
 from chalicelib.bodies.pages import COOKIE, page_cookie
 from chalicelib.instances.model import Instance
 from chalicelib.instances.state import InstanceState, is_overdue
@@ -17,7 +17,9 @@ PLACE_COOKIE = "sheen-place"
 _COOKIE_LIFE = 3600
 
 
-def for_a_start(request: VisitorRequest, found: Found, instance: Instance, now: float) -> Answer:
+def for_a_start(
+    request: VisitorRequest, found: AppAtPath, instance: Instance, now: float
+) -> Answer:
     """Return the page that follows a start."""
     status_url = f"{_public_path(request, found)}{START_STATUS}?instance={instance.instance_id}"
     elapsed = now - float(instance.claimed_at) if instance.state == InstanceState.STARTING else 0.0
@@ -29,7 +31,7 @@ def for_a_start(request: VisitorRequest, found: Found, instance: Instance, now: 
     )
 
 
-def start_status(found: Found, instance_id: str, rows: list[Instance], now: float) -> Answer:
+def start_status(found: AppAtPath, instance_id: str, rows: list[Instance], now: float) -> Answer:
     """Return the progress of a start as JSON, or 410 if the instance is gone.
 
     On 410 the page reloads itself.
@@ -47,7 +49,7 @@ def start_status(found: Found, instance_id: str, rows: list[Instance], now: floa
     )
 
 
-def for_a_seat(request: VisitorRequest, found: Found, place: str, standing: Standing) -> Answer:
+def for_a_seat(request: VisitorRequest, found: AppAtPath, place: str, standing: Standing) -> Answer:
     """Return the page of a full app, with the visitor's place in the queue."""
     url = f"{_public_path(request, found)}{QUEUE_STATUS}?place={place}"
     page = Answer.page(
@@ -74,7 +76,7 @@ def place_of(request: VisitorRequest) -> str | None:
     return next(iter(cookies.values(request.cookies, PLACE_COOKIE)), None)
 
 
-def without_place(request: VisitorRequest, found: Found, answer: Answer) -> Answer:
+def without_place(request: VisitorRequest, found: AppAtPath, answer: Answer) -> Answer:
     """Return the answer with the cookie of the place in the queue deleted.
 
     The visitor has a seat now, and the next page must not refer to the queue.
@@ -86,7 +88,7 @@ def without_place(request: VisitorRequest, found: Found, answer: Answer) -> Answ
     return answer._replace(headers=(*answer.headers, ("set-cookie", cookie)))
 
 
-def without_page(request: VisitorRequest, found: Found, answer: Answer) -> Answer:
+def without_page(request: VisitorRequest, found: AppAtPath, answer: Answer) -> Answer:
     """Return the answer with the cookie that names a kept page deleted, if the visitor sent one.
 
     An answer that sets this cookie itself is returned unchanged.
@@ -105,5 +107,5 @@ def _site(request: VisitorRequest) -> str:
     return cookies.site(secure=request.header("x-forwarded-proto") == "https")
 
 
-def _public_path(request: VisitorRequest, found: Found) -> str:
+def _public_path(request: VisitorRequest, found: AppAtPath) -> str:
     return request.base + found.location.path.rstrip("/")

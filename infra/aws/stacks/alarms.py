@@ -18,7 +18,7 @@ from constructs import Construct
 from infra.aws.place import aws_place, in_template
 from infra.aws.settings import Stage
 from infra.aws.stacks.base import SheenStack
-from infra.aws.stacks.orchestration import Orchestration
+from infra.aws.stacks.orchestration import OrchestrationStack
 from infra.declared import Declared
 from infra.declared.names import camel
 from infra.declared.place import REST_FUNCTION
@@ -53,11 +53,11 @@ An alarm would cost more in a month than everything else that the function does.
 """
 
 
-class Alarms(SheenStack):
+class AlarmsStack(SheenStack):
     """Alarms, the topic that they go to, and the budget."""
 
     def __init__(
-        self, scope: Construct, stage: Stage, declared: Declared, orchestration: Orchestration
+        self, scope: Construct, stage: Stage, declared: Declared, orchestration: OrchestrationStack
     ) -> None:
         super().__init__(scope, stage, "alarms", "alarms and budget")
         self.add_stack_dependency(orchestration)

@@ -7,9 +7,9 @@ from infra.aws.image import image_parameter
 from infra.aws.place import EFS, WEBSOCKET_API, aws_place, in_template
 from infra.aws.settings import Stage
 from infra.aws.stacks.base import SheenStack, accept, log_group
-from infra.aws.stacks.data import Data
-from infra.aws.stacks.roles import Roles
-from infra.aws.stacks.storage import Storage
+from infra.aws.stacks.data import DataStack
+from infra.aws.stacks.roles import RolesStack
+from infra.aws.stacks.storage import StorageStack
 from infra.declared import Declared, TaskDefinition
 from infra.declared.names import camel
 from infra.declared.tasks import DROPPED_CAPABILITIES, TASK_EXECUTION_ROLE, task_log_group
@@ -21,7 +21,7 @@ They start empty, belong to one task, and disappear with it.
 """
 
 
-class Compute(SheenStack):
+class ComputeStack(SheenStack):
     """Cluster and task definitions."""
 
     def __init__(
@@ -29,9 +29,9 @@ class Compute(SheenStack):
         scope: Construct,
         stage: Stage,
         declared: Declared,
-        data: Data,
-        storage: Storage,
-        roles: Roles,
+        data: DataStack,
+        storage: StorageStack,
+        roles: RolesStack,
     ) -> None:
         super().__init__(scope, stage, "compute", "cluster and task definitions")
         self._data, self._storage = data, storage

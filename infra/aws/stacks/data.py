@@ -21,7 +21,7 @@ from infra.declared import Declared, Place
 _ENCRYPTING = ("dynamodb", "s3", "elasticfilesystem")
 
 
-class Data(SheenStack):
+class DataStack(SheenStack):
     """Bucket, kept tables and file system, and the key that encrypts them."""
 
     def __init__(self, scope: Construct, stage: Stage, declared: Declared, place: Place) -> None:

@@ -34,7 +34,7 @@ _PRICE_CLASSES = {
 }
 
 
-class Zone(SheenStack):
+class ZoneStack(SheenStack):
     """A hosted zone of Sheen's own, which the parent zone must delegate to.
 
     It has its own stack because the certificate waits for the delegation.
@@ -54,7 +54,7 @@ class Zone(SheenStack):
         )
 
 
-class Edge(SheenStack):
+class EdgeStack(SheenStack):
     """Distribution, certificate, DNS names and firewall."""
 
     def __init__(
@@ -81,12 +81,15 @@ class Edge(SheenStack):
             self,
             "Distribution",
             comment=f"Sheen, stage {stage.name}",
-            domain_names=[edge.domain],
+            domain_names=[edge.domain, *edge.domains],
             certificate=acm.Certificate(
                 self,
                 "Certificate",
                 domain_name=edge.domain,
-                validation=acm.CertificateValidation.from_dns(zone),
+                subject_alternative_names=list(edge.domains) or None,
+                validation=acm.CertificateValidation.from_dns_multi_zone(
+                    dict.fromkeys(filter(edge.is_in_zone, (edge.domain, *edge.domains)), zone)
+                ),
             ),
             minimum_protocol_version=cloudfront.SecurityPolicyProtocol.TLS_V1_2_2021,
             # A WebSocket is an HTTP/1.1 upgrade. Browsers open it beside the page's HTTP/2
@@ -109,6 +112,12 @@ class Edge(SheenStack):
             self._add_access_logs()
         self._accept(firewalled=firewall is not None)
         self.tell("Url", f"https://{edge.domain}", "Where visitors come")
+        if edge.domains:
+            self.tell(
+                "DistributionDomain",
+                self.distribution.distribution_domain_name,
+                "Where domains outside of the zone point, by a CNAME record",
+            )
 
     def _origin(self, api: str, path: str, secret: str) -> origins.HttpOrigin:
         return origins.HttpOrigin(
@@ -160,6 +169,12 @@ class Edge(SheenStack):
         route53.AaaaRecord(
             self, "AddressV6", zone=zone, record_name=self._edge.domain + ".", target=target
         )
+        for domain in filter(self._edge.is_in_zone, self._edge.domains):
+            name, record = domain.title().replace(".", "").replace("-", ""), f"{domain}."
+            route53.ARecord(self, f"Address{name}", zone=zone, record_name=record, target=target)
+            route53.AaaaRecord(
+                self, f"AddressV6{name}", zone=zone, record_name=record, target=target
+            )
 
     def _add_access_logs(self) -> None:
         group = log_group(self, "AccessLog", f"/aws/vendedlogs/{self.stage.base}-visits")

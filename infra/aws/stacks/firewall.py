@@ -79,7 +79,7 @@ def for_visitors(stack: SheenStack, settings: Waf) -> wafv2.CfnWebACL:
     )
 
 
-class Guard(SheenStack):
+class GuardStack(SheenStack):
     """Keep visitors from bypassing CloudFront and calling the REST API directly."""
 
     def __init__(self, scope: Construct, stage: Stage) -> None:

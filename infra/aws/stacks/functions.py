@@ -11,7 +11,7 @@ from infra.declared import Declared, LogGroup
 from infra.declared.names import camel
 
 
-class Functions(SheenStack):
+class FunctionsStack(SheenStack):
     """A log group for each function, and the declared ones.
 
     A function's own role may not create its log group.

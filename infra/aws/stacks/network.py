@@ -16,7 +16,7 @@ from infra.declared.rights import SOURCE_ACCOUNT
 HTTPS, NFS = 443, 2049
 
 
-class Network(SheenStack):
+class NetworkStack(SheenStack):
     """The VPC, or the existing one, and the security groups."""
 
     def __init__(self, scope: Construct, stage: Stage) -> None:

@@ -12,15 +12,17 @@ from constructs import Construct
 from infra.aws.place import aws_place, in_template
 from infra.aws.settings import Stage
 from infra.aws.stacks.base import SheenStack, accept
-from infra.aws.stacks.roles import Roles
-from infra.declared import Declared, Place, Rule, StateMachine
+from infra.aws.stacks.roles import RolesStack
+from infra.declared import Declared, EventRule, Place, StateMachine
 from infra.declared.names import camel
 
 
-class Orchestration(SheenStack):
+class OrchestrationStack(SheenStack):
     """State machines and rules; they need the functions, which Chalice deploys."""
 
-    def __init__(self, scope: Construct, stage: Stage, declared: Declared, roles: Roles) -> None:
+    def __init__(
+        self, scope: Construct, stage: Stage, declared: Declared, roles: RolesStack
+    ) -> None:
         super().__init__(scope, stage, "orchestration", "state machines and rules")
         self._declared = declared
         self.add_stack_dependency(roles)
@@ -72,7 +74,7 @@ class Orchestration(SheenStack):
         )
         return queue
 
-    def _add_rule(self, rule: Rule) -> None:
+    def _add_rule(self, rule: EventRule) -> None:
         identity = camel(rule.name)
         created = events.CfnRule(
             self,

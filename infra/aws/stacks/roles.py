@@ -12,9 +12,9 @@ from constructs import Construct
 from infra.aws.place import ACCOUNT, WEBSOCKET_API, aws_place, in_template
 from infra.aws.settings import Stage
 from infra.aws.stacks.base import SheenStack, accept
-from infra.aws.stacks.data import Data
-from infra.aws.stacks.storage import Storage
-from infra.declared import Declared, Mount, Role
+from infra.aws.stacks.data import DataStack
+from infra.aws.stacks.storage import StorageStack
+from infra.declared import Declared, IamRole, Mount
 from infra.declared.names import camel
 
 ANY_API = "*"
@@ -26,7 +26,7 @@ _EXEC = tuple(
 )
 
 
-class Roles(SheenStack):
+class RolesStack(SheenStack):
     """All roles.
 
     Other stacks refer to them by :meth:`infra.declared.Place.role_arn`. CloudFormation cannot
@@ -34,7 +34,12 @@ class Roles(SheenStack):
     """
 
     def __init__(
-        self, scope: Construct, stage: Stage, declared: Declared, data: Data, storage: Storage
+        self,
+        scope: Construct,
+        stage: Stage,
+        declared: Declared,
+        data: DataStack,
+        storage: StorageStack,
     ) -> None:
         super().__init__(
             scope, stage, "roles", "a role for each function, task, state machine and rule"
@@ -49,7 +54,7 @@ class Roles(SheenStack):
         for name, role in declared.roles(self.place).items():
             self._add(role, mounts.get(name, ()), is_task=name in tasks)
 
-    def _add(self, role: Role, mounts: tuple[Mount, ...], *, is_task: bool) -> None:
+    def _add(self, role: IamRole, mounts: tuple[Mount, ...], *, is_task: bool) -> None:
         document = in_template(role.policy(), {WEBSOCKET_API: self._api})
         document["Statement"] += self._file_rights(mounts)
         keys = [bucket.key for bucket in self.stage.data if bucket.key]
@@ -106,7 +111,7 @@ class Roles(SheenStack):
         ]
 
 
-def _wildcards(role: Role) -> dict[str, str]:
+def _wildcards(role: IamRole) -> dict[str, str]:
     """Return the wildcard resources of a role, as cdk-nag writes them, with their reasons."""
     return {
         resource.replace(ACCOUNT, "<AWS::AccountId>").replace(

@@ -14,14 +14,14 @@ from constructs import Construct
 from chalicelib.layout import SYNCED
 from infra.aws.settings import Stage
 from infra.aws.stacks.base import SheenStack
-from infra.aws.stacks.data import Data
-from infra.aws.stacks.network import Network
+from infra.aws.stacks.data import DataStack
+from infra.aws.stacks.network import NetworkStack
 from infra.aws.stacks.tables import add_tables
 from infra.declared import ROOTS, Declared, Place, Root
 from infra.declared.names import camel
 
 
-class Storage(SheenStack):
+class StorageStack(SheenStack):
     """Tables of running things, mounts, image repository."""
 
     def __init__(
@@ -30,8 +30,8 @@ class Storage(SheenStack):
         stage: Stage,
         declared: Declared,
         place: Place,
-        data: Data,
-        network: Network,
+        data: DataStack,
+        network: NetworkStack,
     ) -> None:
         super().__init__(
             scope, stage, "storage", "tables of what runs now, mount targets, image repository"
@@ -64,7 +64,7 @@ class Storage(SheenStack):
                     f"{table.name.capitalize()}Stream", stream, f"Changes of the table {table.name}"
                 )
 
-    def _access_point(self, construct: str, root: Root, data: Data) -> efs.CfnAccessPoint:
+    def _access_point(self, construct: str, root: Root, data: DataStack) -> efs.CfnAccessPoint:
         """Make an access point that does not set a user.
 
         The agent runs as root and gives each app's files to the app's user.
@@ -86,7 +86,7 @@ class Storage(SheenStack):
             ],
         )
 
-    def _former_access_point(self, data: Data) -> None:
+    def _former_access_point(self, data: DataStack) -> None:
         """Keep the access point that all tasks once shared.
 
         Stacks of earlier deployments import it and are updated after this one. No role may use it

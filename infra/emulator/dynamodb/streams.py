@@ -14,9 +14,9 @@ from infra.emulator.aws_errors import AwsError
 from infra.emulator.console import Console
 from infra.emulator.errors import CannotStart
 from infra.emulator.events.patterns import matches
-from infra.emulator.gateway.invoker import Invoker, Refused
+from infra.emulator.gateway.invoker import InvocationRefused, Invoker
 from infra.emulator.moto.client import Moto
-from infra.emulator.rights import Guard, Need
+from infra.emulator.rights import Guard, NeededRight
 from infra.emulator.settings import ACCOUNT, REGION
 
 FIRST_RETRY_SECONDS = 0.2
@@ -140,7 +140,7 @@ class StreamPump:
         event = json.dumps({"Records": records}).encode()
         try:
             invocation = await self._invoker.invoke(self._trigger.function, event)
-        except Refused as error:
+        except InvocationRefused as error:
             return records, str(error), False
         told = invocation.payload[:500].decode(errors="replace")
         if invocation.function_error is not None:
@@ -228,7 +228,7 @@ def check_streams(
     for trigger in triggers:
         arn = _stream_arn(trigger.table)
         needs = [
-            Need(f"dynamodb:{operation}", arn)
+            NeededRight(f"dynamodb:{operation}", arn)
             for operation in ("GetRecords", "GetShardIterator", "DescribeStream", "ListStreams")
         ]
         try:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 
-class Mount(NamedTuple):
+class TaskMount(NamedTuple):
     """A folder of the file system that a task mounts."""
 
     root: str
@@ -14,7 +14,7 @@ class Mount(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class TaskDefinition:
+class RegisteredTask:
     """A registered task definition with one container."""
 
     family: str
@@ -28,7 +28,7 @@ class TaskDefinition:
     """The name of the container's role at the guard."""
     role_arn: str
     stop_timeout_seconds: int = 30
-    mounts: tuple[Mount, ...] = ()
+    mounts: tuple[TaskMount, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -42,5 +42,5 @@ class Container(NamedTuple):
     """The working directory."""
 
 
-MakeContainer = Callable[[TaskDefinition, Sequence[str]], Container]
+MakeContainer = Callable[[RegisteredTask, Sequence[str]], Container]
 """Makes the container of a task from its definition and its command."""

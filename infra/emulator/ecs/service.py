@@ -16,7 +16,7 @@ from aiohttp import web
 from infra.emulator.aws_errors import AwsError
 from infra.emulator.counters import Counters
 from infra.emulator.ecs.cgroups import ControlGroups
-from infra.emulator.ecs.definition import MakeContainer, TaskDefinition
+from infra.emulator.ecs.definition import MakeContainer, RegisteredTask
 from infra.emulator.ecs.task_metadata import TaskMetadata
 from infra.emulator.ecs.tasks import Task, TaskRunner, task_addresses
 from infra.emulator.events.bus import EventBus
@@ -41,7 +41,7 @@ class Ecs:
         self,
         settings: EmulatorSettings,
         cluster: str,
-        definitions: Iterable[TaskDefinition],
+        definitions: Iterable[RegisteredTask],
         make_container: MakeContainer,
         keys: Keys,
         counters: Counters,
@@ -168,7 +168,7 @@ class Ecs:
             self._by_client_token[token] = tasks
         return {"tasks": [task.document() for task in tasks], "failures": []}
 
-    def _new_task(self, definition: TaskDefinition, parameters: Mapping[str, Any]) -> Task:
+    def _new_task(self, definition: RegisteredTask, parameters: Mapping[str, Any]) -> Task:
         self._forget_old()
         task_id = uuid.uuid4().hex
         task = Task(
@@ -245,7 +245,7 @@ class Ecs:
         if parameters.get("cluster", "default").rpartition("/")[2] != self._cluster:
             raise AwsError("ClusterNotFoundException", "Cluster not found.")
 
-    def _definition(self, name: str) -> TaskDefinition:
+    def _definition(self, name: str) -> RegisteredTask:
         family = name.rpartition("/")[2].partition(":")[0]
         try:
             return self._definitions[family]
@@ -278,7 +278,7 @@ class Ecs:
                 del self._by_client_token[token]
 
 
-def _propagated(definition: TaskDefinition, parameters: Mapping[str, Any]) -> list[dict[str, str]]:
+def _propagated(definition: RegisteredTask, parameters: Mapping[str, Any]) -> list[dict[str, str]]:
     """Return the task definition's tags, which the task takes over if the caller asks for them."""
     if parameters.get("propagateTags") != "TASK_DEFINITION":
         return []

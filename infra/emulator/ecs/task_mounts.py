@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from infra.emulator.ecs.definition import Mount
+from infra.emulator.ecs.definition import TaskMount
 
 UNSHARE = ("/usr/bin/unshare", "--mount", "--propagation", "private")
 
@@ -48,7 +48,7 @@ def make_roots(efs: Path, roots: Iterable[tuple[str, int]]) -> None:
             folder.chmod(mode)
 
 
-def script(efs: str, place: str, mounts: Iterable[Mount]) -> list[str]:
+def script(efs: str, place: str, mounts: Iterable[TaskMount]) -> list[str]:
     """Return shell commands that mount a task's folders of the file system ``efs`` at ``place``.
 
     The two may be the same folder, because the commands enter ``efs`` before they cover it. This
@@ -64,7 +64,7 @@ def script(efs: str, place: str, mounts: Iterable[Mount]) -> list[str]:
     return [*lines, f"mount -o remount,ro {at}"]
 
 
-def command(efs: Path, mounts: Iterable[Mount], folder: Path, argv: Sequence[str]) -> list[str]:
+def command(efs: Path, mounts: Iterable[TaskMount], folder: Path, argv: Sequence[str]) -> list[str]:
     """Return a command that runs ``argv`` in ``folder``.
 
     It sees only ``mounts`` of the file system.

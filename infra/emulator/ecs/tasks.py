@@ -19,7 +19,7 @@ from typing import Any
 
 from infra.emulator import children
 from infra.emulator.ecs.cgroups import ControlGroups, TaskGroup
-from infra.emulator.ecs.definition import MakeContainer, TaskDefinition
+from infra.emulator.ecs.definition import MakeContainer, RegisteredTask
 from infra.emulator.ecs.task_init import descendants
 from infra.emulator.ecs.vanish import take_silenced
 from infra.emulator.keys import AccessKey
@@ -46,7 +46,7 @@ def task_addresses() -> Iterator[str]:
 class Task:
     """One task, from RunTask to an hour after its end."""
 
-    definition: TaskDefinition
+    definition: RegisteredTask
     cluster: str
     address: str
     overrides: Mapping[str, Any]

@@ -16,7 +16,7 @@ from infra.emulator.events.patterns import matches
 from infra.emulator.gateway.invoker import Invoker
 from infra.emulator.keys import AccessKey
 from infra.emulator.moto.client import Moto, MotoFailed
-from infra.emulator.rights import Guard, Need
+from infra.emulator.rights import Guard, NeededRight
 from infra.emulator.settings import ACCOUNT, REGION
 
 MOST_ENTRIES = 10
@@ -134,7 +134,7 @@ class EventBus:
     async def _start_execution(self, target: StateMachineTarget, document: str) -> None:
         arn = target.arn
         try:
-            self._guard.require(target.role, [Need("states:StartExecution", arn)])
+            self._guard.require(target.role, [NeededRight("states:StartExecution", arn)])
         except AwsError as error:
             self._console.say(f"event not delivered to {arn}: {error}")
             return

@@ -5,13 +5,13 @@ It has REST and WebSocket APIs, with AWS's events, limits and answers (FACTS W, 
 
 from infra.emulator.gateway.invoker import (
     Invocation,
+    InvocationRefused,
     Invoker,
     NotActive,
-    Refused,
     Throttled,
     TimedOut,
 )
-from infra.emulator.gateway.limits import AWS, Limits
+from infra.emulator.gateway.limits import AWS, GatewayLimits
 from infra.emulator.gateway.rest import RestApi
 from infra.emulator.gateway.routes import RestRoute, RestRoutes, WebSocketRoutes
 from infra.emulator.gateway.throttle import TokenBucket
@@ -19,11 +19,11 @@ from infra.emulator.gateway.websocket import WebSocketApi
 
 __all__ = [
     "AWS",
+    "GatewayLimits",
     "Invocation",
+    "InvocationRefused",
     "Invoker",
-    "Limits",
     "NotActive",
-    "Refused",
     "RestApi",
     "RestRoute",
     "RestRoutes",

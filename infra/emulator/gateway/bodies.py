@@ -5,10 +5,12 @@ from __future__ import annotations
 from aiohttp import web
 
 from infra.emulator.gateway import answers
-from infra.emulator.gateway.limits import Limits
+from infra.emulator.gateway.limits import GatewayLimits
 
 
-def refused_by_size(request: web.Request, limits: Limits, request_id: str) -> web.Response | None:
+def refused_by_size(
+    request: web.Request, limits: GatewayLimits, request_id: str
+) -> web.Response | None:
     """Return the answer to a request with a too long URL or too long headers, otherwise None."""
     line = len(request.method) + len(request.raw_path.encode()) + len("  HTTP/1.1\r\n")
     if len(f"{request.scheme}://{request.host}") + len(request.raw_path) > limits.url:

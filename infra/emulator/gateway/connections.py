@@ -18,8 +18,8 @@ from websockets.server import ServerProtocol
 
 from infra.emulator.clock import Clock
 from infra.emulator.faults import Faults
-from infra.emulator.gateway.events import Visitor
-from infra.emulator.gateway.limits import Limits
+from infra.emulator.gateway.events import SocketContext
+from infra.emulator.gateway.limits import GatewayLimits
 
 GOING_AWAY = "Going away"
 # The reasons that `$disconnect` gets if the client gave none.
@@ -39,7 +39,7 @@ class ClientBufferFull(Exception):
     """The client reads more slowly than it is sent to (FACTS W7)."""
 
 
-class Connection:
+class ClientConnection:
     """A client's connection, from the answered handshake to the end of its transport.
 
     `on_message` is called with each whole text message that may be handled now. Each call must lead
@@ -75,16 +75,16 @@ class Connection:
 
     def __init__(
         self,
-        visitor: Visitor,
+        visitor: SocketContext,
         ordinal: int,
         transport: asyncio.Transport,
         protocol: ServerProtocol,
         *,
         clock: Clock,
-        limits: Limits,
+        limits: GatewayLimits,
         faults: Faults,
-        on_message: Callable[[Connection, str], None],
-        on_lost: Callable[[Connection], None],
+        on_message: Callable[[ClientConnection, str], None],
+        on_lost: Callable[[ClientConnection], None],
     ) -> None:
         self.visitor = visitor
         self.ordinal = ordinal

@@ -36,7 +36,7 @@ def encoded(event: Mapping[str, Any]) -> bytes:
 
 
 @dataclass(frozen=True)
-class Received:
+class WireRequest:
     """A request from the wire; `path` and `query` are as the client encoded them."""
 
     method: str
@@ -63,7 +63,7 @@ def _request_time(now: float) -> str:
     return time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(now))
 
 
-def _headers_for_function(received: Received, trace_id: str) -> dict[str, list[str]]:
+def _headers_for_function(received: WireRequest, trace_id: str) -> dict[str, list[str]]:
     passed = [
         pair
         for pair in to_function(received.headers)
@@ -80,7 +80,7 @@ def _headers_for_function(received: Received, trace_id: str) -> dict[str, list[s
     return values
 
 
-def _query(received: Received) -> dict[str, list[str]]:
+def _query(received: WireRequest) -> dict[str, list[str]]:
     pairs = parse_qsl(received.query, keep_blank_values=True, errors="replace")
     return grouped(pairs, ignore_case=False)
 
@@ -91,7 +91,7 @@ def trace_id(now: float) -> str:
 
 
 def rest_event(
-    received: Received,
+    received: WireRequest,
     match: RouteMatch,
     routes: RestRoutes,
     body: bytes,
@@ -157,7 +157,7 @@ def rest_event(
 
 
 @dataclass(frozen=True)
-class Visitor:
+class SocketContext:
     """What every event of one WebSocket connection says about it."""
 
     connection_id: str
@@ -174,7 +174,12 @@ class Visitor:
 
 
 def _websocket_context(
-    visitor: Visitor, routes: WebSocketRoutes, key: str, kind: str, now: float, request_id: str
+    visitor: SocketContext,
+    routes: WebSocketRoutes,
+    key: str,
+    kind: str,
+    now: float,
+    request_id: str,
 ) -> dict[str, Any]:
     return {
         "routeKey": key,
@@ -194,9 +199,9 @@ def _websocket_context(
 
 
 def connect_event(
-    visitor: Visitor,
+    visitor: SocketContext,
     routes: WebSocketRoutes,
-    received: Received,
+    received: WireRequest,
     *,
     request_id: str,
     trace: str,
@@ -217,7 +222,7 @@ def connect_event(
 
 
 def message_event(
-    visitor: Visitor,
+    visitor: SocketContext,
     routes: WebSocketRoutes,
     body: str,
     *,
@@ -232,7 +237,7 @@ def message_event(
 
 
 def disconnect_event(
-    visitor: Visitor,
+    visitor: SocketContext,
     routes: WebSocketRoutes,
     *,
     code: int,

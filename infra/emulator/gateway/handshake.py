@@ -9,10 +9,10 @@ from websockets.http11 import Request, Response
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
-from infra.emulator.gateway.limits import Limits
+from infra.emulator.gateway.limits import GatewayLimits
 
 
-class Upgraded(web.StreamResponse):
+class UpgradeResponse(web.StreamResponse):
     """Tells aiohttp that the request was answered on its transport, which no longer speaks HTTP."""
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ def check_offer(request: web.Request) -> Response | None:
     return answer if answer.status_code == 101 else None
 
 
-def frame_protocol(limits: Limits) -> ServerProtocol:
+def frame_protocol(limits: GatewayLimits) -> ServerProtocol:
     """Return the protocol after the handshake.
 
     A frame or message above its limit closes the connection with 1009 (FACTS W1).

@@ -15,15 +15,15 @@ class Invocation(NamedTuple):
     function_error: str | None = None
 
 
-class Refused(Exception):
+class InvocationRefused(Exception):
     """Lambda did not run the function."""
 
 
-class Throttled(Refused):
+class Throttled(InvocationRefused):
     """Too many invocations run already, or no environment became free in time."""
 
 
-class NotActive(Refused):
+class NotActive(InvocationRefused):
     """The function is in the VPC and was idle for weeks.
 
     It has lost its network interface, and is about to get one.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Limits:
+class GatewayLimits:
     """The limits of a gateway.
 
     The defaults are AWS's. Tests that cannot wait or send that much use smaller ones.
@@ -44,4 +44,4 @@ class Limits:
     close_timeout: float = 5.0
 
 
-AWS = Limits()
+AWS = GatewayLimits()

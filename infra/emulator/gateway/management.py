@@ -14,8 +14,8 @@ from aiohttp import web
 from infra.emulator.faults import Faults, PostFate
 from infra.emulator.gateway import answers, events
 from infra.emulator.gateway.bodies import read_body
-from infra.emulator.gateway.connections import ClientBufferFull, Connection, ConnectionGone
-from infra.emulator.gateway.limits import Limits
+from infra.emulator.gateway.connections import ClientBufferFull, ClientConnection, ConnectionGone
+from infra.emulator.gateway.limits import GatewayLimits
 from infra.emulator.gateway.throttle import TokenBucket
 
 TRUTH = PostFate()
@@ -37,9 +37,9 @@ class Management:
     def __init__(
         self,
         stage: str,
-        connections: Mapping[str, Connection],
+        connections: Mapping[str, ClientConnection],
         faults: Faults,
-        limits: Limits,
+        limits: GatewayLimits,
         throttle: TokenBucket,
         counters: Counter[str],
     ) -> None:
@@ -110,7 +110,7 @@ class Management:
             return answers.endpoint_timed_out(request_id)
         return web.Response(headers={"x-amzn-RequestId": request_id})
 
-    def _describe(self, connection: Connection, request_id: str) -> web.Response:
+    def _describe(self, connection: ClientConnection, request_id: str) -> web.Response:
         visitor = connection.visitor
         described = {
             "connectedAt": _timestamp(visitor.connected_at),

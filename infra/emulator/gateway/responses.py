@@ -24,7 +24,7 @@ class Base64Error(ValueError):
 
 
 @dataclass(frozen=True)
-class ProxyResponse:
+class FunctionResponse:
     """A function's checked response.
 
     `headers` are the function's own, in order, with the values of one name together.
@@ -75,7 +75,7 @@ def _headers(single: Any, multiple: Any) -> tuple[tuple[str, str], ...]:
     return tuple(pairs)
 
 
-def parse_proxy_response(payload: bytes) -> ProxyResponse:
+def parse_proxy_response(payload: bytes) -> FunctionResponse:
     """Return a REST function's response.
 
     Raise ProxyResponseError that says why API Gateway would answer 502.
@@ -87,7 +87,7 @@ def parse_proxy_response(payload: bytes) -> ProxyResponse:
     body = answer.get("body")
     if body is not None and not isinstance(body, str):
         raise ProxyResponseError("body is not a string")
-    return ProxyResponse(
+    return FunctionResponse(
         _status(answer.get("statusCode", 200)),
         _headers(answer.get("headers") or {}, answer.get("multiValueHeaders") or {}),
         body or "",
@@ -95,7 +95,7 @@ def parse_proxy_response(payload: bytes) -> ProxyResponse:
     )
 
 
-def parse_websocket_response(payload: bytes) -> ProxyResponse:
+def parse_websocket_response(payload: bytes) -> FunctionResponse:
     """Return a WebSocket function's response.
 
     It must have a status. Its headers matter only for `$connect`.
@@ -104,7 +104,7 @@ def parse_websocket_response(payload: bytes) -> ProxyResponse:
     if "statusCode" not in answer:
         raise ProxyResponseError("no statusCode")
     headers = _headers(answer.get("headers") or {}, answer.get("multiValueHeaders") or {})
-    return ProxyResponse(_status(answer["statusCode"]), headers)
+    return FunctionResponse(_status(answer["statusCode"]), headers)
 
 
 def _object(payload: bytes) -> dict[str, Any]:
@@ -118,7 +118,7 @@ def _object(payload: bytes) -> dict[str, Any]:
 
 
 def rest_headers(
-    response: ProxyResponse, request_id: str, extended_id: str, trace: str
+    response: FunctionResponse, request_id: str, extended_id: str, trace: str
 ) -> list[tuple[str, str]]:
     """Return the headers that the client of a REST API gets."""
     headers = to_client(response.headers)
@@ -133,7 +133,7 @@ def rest_headers(
 
 
 def rest_body(
-    response: ProxyResponse, accept: str | None, binary_media_types: Sequence[str]
+    response: FunctionResponse, accept: str | None, binary_media_types: Sequence[str]
 ) -> bytes:
     """Return the bytes that the client of a REST API gets.
 

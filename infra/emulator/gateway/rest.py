@@ -16,8 +16,8 @@ from infra.emulator.faults import Faults
 from infra.emulator.gateway import answers, compression, events, visitors
 from infra.emulator.gateway.bodies import read_body, refused_by_size
 from infra.emulator.gateway.integration import invoke_within
-from infra.emulator.gateway.invoker import Invoker, Refused, TimedOut
-from infra.emulator.gateway.limits import AWS, Limits
+from infra.emulator.gateway.invoker import InvocationRefused, Invoker, TimedOut
+from infra.emulator.gateway.limits import AWS, GatewayLimits
 from infra.emulator.gateway.responses import (
     Base64Error,
     ProxyResponseError,
@@ -32,7 +32,7 @@ LOG = logging.getLogger(__name__)
 HEALTH_PATHS = frozenset({"/ping", "/sping"})
 
 
-def received_from(request: web.Request) -> events.Received:
+def received_from(request: web.Request) -> events.WireRequest:
     """Return the request in the form that the event builders take."""
     target = request.raw_path
     if not target.startswith("/"):  # an absolute URI, as sent to a proxy
@@ -41,7 +41,7 @@ def received_from(request: web.Request) -> events.Received:
     path, _, query = target.partition("#")[0].partition("?")
     transport = request.transport
     here = transport.get_extra_info("sockname") if transport is not None else None
-    return events.Received(
+    return events.WireRequest(
         method=request.method,
         path=path,
         query=query,
@@ -68,7 +68,7 @@ class RestApi:
         faults: Faults,
         clock: Clock,
         *,
-        limits: Limits = AWS,
+        limits: GatewayLimits = AWS,
         throttle: TokenBucket | None = None,
         stage: TokenBucket | None = None,
     ) -> None:
@@ -118,7 +118,7 @@ class RestApi:
         return await self._invoke(match.route.function, event, received, request_id, trace)
 
     async def _invoke(
-        self, function: str, event: bytes, received: events.Received, request_id: str, trace: str
+        self, function: str, event: bytes, received: events.WireRequest, request_id: str, trace: str
     ) -> web.Response:
         fate = self._faults.request(self._faults.next_request()) if self._faults.on else None
         if fate is not None and fate.delay:
@@ -129,7 +129,7 @@ class RestApi:
             )
         except TimedOut:
             return answers.endpoint_timed_out(request_id)
-        except Refused:
+        except InvocationRefused:
             return answers.internal_server_error(request_id)
         except Exception:
             LOG.exception("%s could not be invoked", function)

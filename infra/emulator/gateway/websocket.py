@@ -25,17 +25,17 @@ from infra.emulator.gateway.bodies import refused_by_size
 from infra.emulator.gateway.connections import (
     GOING_AWAY,
     ClientBufferFull,
-    Connection,
+    ClientConnection,
     ConnectionGone,
 )
-from infra.emulator.gateway.handshake import Upgraded, check_offer, frame_protocol
+from infra.emulator.gateway.handshake import UpgradeResponse, check_offer, frame_protocol
 from infra.emulator.gateway.headers import usable
 from infra.emulator.gateway.integration import invoke_within
-from infra.emulator.gateway.invoker import Invoker, Refused, TimedOut
-from infra.emulator.gateway.limits import AWS, Limits
+from infra.emulator.gateway.invoker import InvocationRefused, Invoker, TimedOut
+from infra.emulator.gateway.limits import AWS, GatewayLimits
 from infra.emulator.gateway.management import Management
 from infra.emulator.gateway.responses import (
-    ProxyResponse,
+    FunctionResponse,
     ProxyResponseError,
     parse_websocket_response,
 )
@@ -64,7 +64,7 @@ class WebSocketApi:
         faults: Faults,
         clock: Clock,
         *,
-        limits: Limits = AWS,
+        limits: GatewayLimits = AWS,
         throttle: TokenBucket | None = None,
         stage: TokenBucket | None = None,
     ) -> None:
@@ -76,7 +76,7 @@ class WebSocketApi:
         self._throttle = throttle or TokenBucket(limits.requests, limits.request_burst)
         self._stage = stage or TokenBucket(limits.requests, limits.request_burst)
         self._new_connections = TokenBucket(limits.new_connections, limits.new_connections)
-        self._connections: dict[str, Connection] = {}
+        self._connections: dict[str, ClientConnection] = {}
         self._ended: dict[str, asyncio.Future[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
@@ -119,7 +119,7 @@ class WebSocketApi:
         ):
             return self._refuse(answers.too_many_requests(request_id))
         received = received_from(request)
-        visitor = events.Visitor(
+        visitor = events.SocketContext(
             connection_id=events.new_id(),
             connected_at=self._clock.time(),
             source_ip=received.source_ip,
@@ -137,8 +137,8 @@ class WebSocketApi:
         return answer
 
     async def _connect(
-        self, visitor: events.Visitor, received: events.Received, request_id: str
-    ) -> ProxyResponse | web.Response:
+        self, visitor: events.SocketContext, received: events.WireRequest, request_id: str
+    ) -> FunctionResponse | web.Response:
         """Ask `$connect`; return its response, or the answer that refuses the client."""
         now = self._clock.time()
         event = events.connect_event(
@@ -158,7 +158,7 @@ class WebSocketApi:
             )
         except TimedOut:
             return answers.endpoint_timed_out(request_id)
-        except Refused:
+        except InvocationRefused:
             return answers.internal_server_error(request_id)
         except Exception:
             LOG.exception("%s could not be invoked", self._routes.connect)
@@ -184,21 +184,21 @@ class WebSocketApi:
         self,
         request: web.Request,
         offer: Response,
-        visitor: events.Visitor,
+        visitor: events.SocketContext,
         subprotocol: str | None,
     ) -> web.StreamResponse:
         ordinal = self._faults.next_connection()
         transport = request.transport
         if transport is None or transport.is_closing():  # the client left while `$connect` ran
             self._begin(self._disconnect(visitor, ordinal, *ABNORMAL))
-            return Upgraded()
+            return UpgradeResponse()
         if subprotocol is not None and usable("Sec-WebSocket-Protocol", subprotocol):
             offer.headers["Sec-WebSocket-Protocol"] = subprotocol
         wire = transport.get_extra_info("socket")
         if wire is not None:
             wire.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._limits.socket_buffer)
         transport.write(offer.serialize())
-        connection = Connection(
+        connection = ClientConnection(
             visitor,
             ordinal,
             transport,
@@ -216,7 +216,7 @@ class WebSocketApi:
         # replacement of its own reader.
         request.protocol.set_parser(cast(WebSocketReader, connection))
         await ended
-        return Upgraded()
+        return UpgradeResponse()
 
     def _begin(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(coroutine)
@@ -225,7 +225,7 @@ class WebSocketApi:
 
     # Messages.
 
-    def _message(self, connection: Connection, text: str) -> None:
+    def _message(self, connection: ClientConnection, text: str) -> None:
         """Start the invocation for a message, without waiting for earlier ones (FACTS W4)."""
         self.counters["messages"] += 1
         connection.arrived += 1
@@ -240,7 +240,9 @@ class WebSocketApi:
         else:
             self._begin(self._deliver(connection, request_id, event))
 
-    def _message_with_faults(self, connection: Connection, request_id: str, event: bytes) -> None:
+    def _message_with_faults(
+        self, connection: ClientConnection, request_id: str, event: bytes
+    ) -> None:
         loop = asyncio.get_running_loop()
         fate = self._faults.message(connection.ordinal, connection.arrived)
         if fate.half_open:
@@ -253,11 +255,11 @@ class WebSocketApi:
             loop.call_later(start, self._begin_copy, connection, request_id, event, copy == 0)
 
     def _begin_copy(
-        self, connection: Connection, request_id: str, event: bytes, first: bool
+        self, connection: ClientConnection, request_id: str, event: bytes, first: bool
     ) -> None:
         self._begin(self._deliver(connection, request_id, event, first=first))
 
-    def _message_event(self, connection: Connection, text: str) -> tuple[str, bytes]:
+    def _message_event(self, connection: ClientConnection, text: str) -> tuple[str, bytes]:
         request_id = events.new_id()
         event = events.message_event(
             connection.visitor,
@@ -270,7 +272,7 @@ class WebSocketApi:
         return request_id, events.encoded(event)
 
     async def _deliver(
-        self, connection: Connection, request_id: str, event: bytes, *, first: bool = True
+        self, connection: ClientConnection, request_id: str, event: bytes, *, first: bool = True
     ) -> None:
         """Invoke the function for one message, and tell the client if that fails."""
         loop = asyncio.get_running_loop()
@@ -284,7 +286,7 @@ class WebSocketApi:
             failure = None if _succeeded(invocation.payload, invocation.function_error) else FAILED
         except TimedOut:
             failure = TIMED_OUT
-        except Refused:
+        except InvocationRefused:
             failure = FAILED
         except Exception:
             LOG.exception("%s could not be invoked", self._routes.message)
@@ -297,7 +299,7 @@ class WebSocketApi:
         if failure is not None and in_time:
             self._tell(connection, failure, request_id)
 
-    def _tell(self, connection: Connection, message: str, request_id: str) -> None:
+    def _tell(self, connection: ClientConnection, message: str, request_id: str) -> None:
         """Send the client an error about its message, if it is still connected."""
         try:
             connection.send(
@@ -308,7 +310,7 @@ class WebSocketApi:
 
     # The end.
 
-    def _lost(self, connection: Connection) -> None:
+    def _lost(self, connection: ClientConnection) -> None:
         connection_id = connection.visitor.connection_id
         del self._connections[connection_id]
         ended = self._ended.pop(connection_id)
@@ -320,7 +322,7 @@ class WebSocketApi:
             )
 
     async def _disconnect(
-        self, visitor: events.Visitor, ordinal: int, code: int, reason: str
+        self, visitor: events.SocketContext, ordinal: int, code: int, reason: str
     ) -> None:
         """Invoke `$disconnect` once, whatever the result (FACTS W3: best effort)."""
         delay = self._faults.disconnect(ordinal)

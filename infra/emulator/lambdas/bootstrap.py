@@ -58,7 +58,7 @@ def main() -> None:
     from awslambdaric import bootstrap
     from awslambdaric.lambda_runtime_client import LambdaRuntimeClient
 
-    class Client(LambdaRuntimeClient):  # type: ignore[misc]
+    class BootstrapClient(LambdaRuntimeClient):  # type: ignore[misc]
         """A client that accepts an address with a path for init errors.
 
         The C part of AWS's client takes such an address. Its Python part, which reports init
@@ -68,7 +68,7 @@ def main() -> None:
         def call_rapid(self, http_method: str, endpoint: str, *args: Any, **kwargs: Any) -> None:
             super().call_rapid(http_method, f"/{prefix}{endpoint}", *args, **kwargs)
 
-    client = Client(api)
+    client = BootstrapClient(api)
     sys.addaudithook(network_of(reachable, configuration["in_vpc"]))
     bootstrap.run(os.environ["_HANDLER"], client)
 

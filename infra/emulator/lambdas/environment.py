@@ -23,7 +23,7 @@ AWS allows ten seconds, but its machines are not as busy as this one.
 """
 
 
-class Environment:
+class ExecutionEnvironment:
     """A process of one function, from start to end."""
 
     def __init__(
@@ -36,8 +36,8 @@ class Environment:
         python: str,
         front: str,
         log: Path,
-        on_idle: Callable[["Environment"], None],
-        on_end: Callable[["Environment"], None],
+        on_idle: Callable[["ExecutionEnvironment"], None],
+        on_end: Callable[["ExecutionEnvironment"], None],
     ) -> None:
         """Create the environment.
 

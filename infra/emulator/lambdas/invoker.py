@@ -13,11 +13,11 @@ from infra.emulator.clock import Clock
 from infra.emulator.console import Console
 from infra.emulator.counters import Counters
 from infra.emulator.errors import CannotStart
-from infra.emulator.gateway.invoker import Invocation, Refused, Throttled
+from infra.emulator.gateway.invoker import Invocation, InvocationRefused, Throttled
 from infra.emulator.keys import Keys
-from infra.emulator.lambdas.environment import Environment
+from infra.emulator.lambdas.environment import ExecutionEnvironment
 from infra.emulator.lambdas.function import Function
-from infra.emulator.lambdas.quotas import Activity, Concurrency
+from infra.emulator.lambdas.quotas import Concurrency, InvocationTimes
 from infra.emulator.lambdas.runtime_api import RuntimeApi
 from infra.emulator.settings import ACCOUNT, REGION, EmulatorSettings
 
@@ -53,11 +53,11 @@ class _Pool:
     """
 
     def __init__(
-        self, function: Function, limit: int, start: Callable[["_Pool"], Environment]
+        self, function: Function, limit: int, start: Callable[["_Pool"], ExecutionEnvironment]
     ) -> None:
         self.function = function
-        self.idle: list[Environment] = []
-        self.all: set[Environment] = set()
+        self.idle: list[ExecutionEnvironment] = []
+        self.all: set[ExecutionEnvironment] = set()
         self.waiting: deque[_Waiting] = deque()
         self._limit = limit
         self._start = start
@@ -74,7 +74,7 @@ class _Pool:
         else:
             self._grow()
 
-    def became_idle(self, environment: Environment) -> None:
+    def became_idle(self, environment: ExecutionEnvironment) -> None:
         while self.waiting:
             waiting = self.waiting.popleft()
             if not waiting.outcome.done():
@@ -84,7 +84,7 @@ class _Pool:
             self.idle.append(environment)
         self._grow()
 
-    def ended(self, environment: Environment) -> None:
+    def ended(self, environment: ExecutionEnvironment) -> None:
         self.all.discard(environment)
         if environment in self.idle:
             self.idle.remove(environment)
@@ -97,7 +97,7 @@ class _Pool:
                     break
         self._grow()
 
-    def _give(self, environment: Environment, waiting: _Waiting) -> None:
+    def _give(self, environment: ExecutionEnvironment, waiting: _Waiting) -> None:
         running = environment.run(waiting.event, waiting.trace_id)
         running.add_done_callback(
             lambda done: (
@@ -137,7 +137,7 @@ class LambdaInvoker:
         :class:`CannotStart` if functions reserve more concurrent executions than exist.
         """
         self._clock = clock
-        self._activity = Activity(functions, clock.time())
+        self._activity = InvocationTimes(functions, clock.time())
         try:
             self._concurrency = Concurrency(functions, settings.concurrency)
         except ValueError as error:
@@ -235,7 +235,7 @@ class LambdaInvoker:
         while True:
             try:
                 invocation = await self.invoke(function, event)
-            except Refused:
+            except InvocationRefused:
                 await asyncio.sleep(THROTTLED_RETRY_SECONDS)
                 continue
             if invocation.function_error is None:
@@ -254,9 +254,9 @@ class LambdaInvoker:
                 Throttled(f"all environments of {pool.function.name} are busy")
             )
 
-    def _start_environment(self, pool: _Pool) -> Environment:
+    def _start_environment(self, pool: _Pool) -> ExecutionEnvironment:
         function = pool.function
-        environment = Environment(
+        environment = ExecutionEnvironment(
             function,
             self._api,
             self._runtime,
@@ -280,7 +280,7 @@ class LambdaInvoker:
         task.add_done_callback(self._tasks.discard)
         return environment
 
-    async def _start(self, environment: Environment, pool: _Pool) -> None:
+    async def _start(self, environment: ExecutionEnvironment, pool: _Pool) -> None:
         try:
             await environment.start()
         except OSError as error:

@@ -56,7 +56,7 @@ class Concurrency:
         self._running[function] -= 1
 
 
-class Activity:
+class InvocationTimes:
     """When each function in the VPC was last invoked, in seconds of the stack's clock."""
 
     def __init__(self, functions: Mapping[str, Function], now: float) -> None:

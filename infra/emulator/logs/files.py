@@ -33,7 +33,7 @@ class LogEvent(NamedTuple):
     message: str
 
 
-class Block(NamedTuple):
+class EventBlock(NamedTuple):
     """A part of a file: whole events, and the times of the first and last."""
 
     offset: int
@@ -51,7 +51,7 @@ class LogFile:
     created_ms: int
     written_ms: int
     """Time of the last write."""
-    _blocks: list[Block] | None = field(default=None, repr=False)
+    _blocks: list[EventBlock] | None = field(default=None, repr=False)
     """None if an earlier run wrote the file and nobody has asked for it yet."""
 
     @classmethod
@@ -79,7 +79,7 @@ class LogFile:
         )
 
     @property
-    def blocks(self) -> list[Block]:
+    def blocks(self) -> list[EventBlock]:
         """The parts of the file, in the order of writing."""
         if self._blocks is None:
             try:
@@ -112,7 +112,7 @@ class LogFile:
         if self._blocks is None:
             return
         last = self._blocks[-1] if self._blocks else None
-        block = Block(offset, len(data), events[0][0], events[-1][0])
+        block = EventBlock(offset, len(data), events[0][0], events[-1][0])
         if (
             last is not None
             and last.offset + last.size == offset
@@ -122,7 +122,7 @@ class LogFile:
         else:
             self._blocks.append(block)
 
-    def read(self, block: Block) -> Iterator[LogEvent]:
+    def read(self, block: EventBlock) -> Iterator[LogEvent]:
         """Yield the events of one block."""
         try:
             with self.path.open("rb") as file:
@@ -202,16 +202,16 @@ def _events_in(data: bytes) -> Iterator[tuple[int, int, bytes]]:
         yield begun, at, b"\n".join(parts)
 
 
-def _blocks_of(offset: int, file: Iterable[bytes]) -> Iterator[Block]:
+def _blocks_of(offset: int, file: Iterable[bytes]) -> Iterator[EventBlock]:
     """Yield the blocks of an earlier run's file, from its present position."""
-    block: Block | None = None
+    block: EventBlock | None = None
     for line in file:
         found = _EVENT.match(line[:32])
         if found is None and block is not None:
             block = block._replace(size=block.size + len(line))
         elif found is not None:
             at = as_ms(found[1].decode())
-            piece = Block(offset, len(line), at, at)
+            piece = EventBlock(offset, len(line), at, at)
             if block is not None and block.size + piece.size > _BLOCK_BYTES:
                 yield block
                 block = piece
@@ -222,8 +222,8 @@ def _blocks_of(offset: int, file: Iterable[bytes]) -> Iterator[Block]:
         yield block
 
 
-def _joined(first: Block, second: Block) -> Block:
-    return Block(
+def _joined(first: EventBlock, second: EventBlock) -> EventBlock:
+    return EventBlock(
         first.offset,
         first.size + second.size,
         min(first.first_ms, second.first_ms),

@@ -42,7 +42,7 @@ class FileName(NamedTuple):
     """A second file, which has the lines only."""
 
 
-class LogGroup:
+class LogGroupFiles:
     """The streams of one log group, each a file in ``folder``."""
 
     def __init__(
@@ -124,7 +124,7 @@ class LogGroup:
 class LogsApi:
     """Answers operations on the streams of the declared groups; moto answers the rest."""
 
-    def __init__(self, groups: Mapping[str, LogGroup]) -> None:
+    def __init__(self, groups: Mapping[str, LogGroupFiles]) -> None:
         """Create the API; ``groups`` are by their full names."""
         self._groups = groups
 
@@ -158,7 +158,7 @@ class LogsApi:
                 return None
         return web.json_response(document, content_type="application/x-amz-json-1.1")
 
-    async def _create(self, group: LogGroup, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    async def _create(self, group: LogGroupFiles, parameters: Mapping[str, Any]) -> dict[str, Any]:
         name = _required(parameters, "logStreamName")
         if not _STREAM_NAME.fullmatch(name):
             raise AwsError(
@@ -182,7 +182,7 @@ def _required(parameters: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def _put(group: LogGroup, parameters: Mapping[str, Any]) -> dict[str, Any]:
+def _put(group: LogGroupFiles, parameters: Mapping[str, Any]) -> dict[str, Any]:
     file = group.find(_required(parameters, "logStreamName"))
     events = [
         (int(event["timestamp"]), str(event["message"]))
@@ -224,7 +224,7 @@ def _put(group: LogGroup, parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {"nextSequenceToken": "0", **({"rejectedLogEventsInfo": rejected} if rejected else {})}
 
 
-def _describe(group: LogGroup, parameters: Mapping[str, Any]) -> dict[str, Any]:
+def _describe(group: LogGroupFiles, parameters: Mapping[str, Any]) -> dict[str, Any]:
     prefix, by_time = (
         parameters.get("logStreamNamePrefix", ""),
         parameters.get("orderBy") == "LastEventTime",

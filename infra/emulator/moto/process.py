@@ -36,7 +36,7 @@ Start = Callable[..., Any]
 _FORM = "application/x-www-form-urlencoded"
 
 
-class Locked:
+class LockedApplication:
     """A WSGI application that admits one request at a time to each service."""
 
     def __init__(self) -> None:
@@ -140,7 +140,7 @@ def main() -> None:
     _remember_what_never_changes()
     moto_objects.adapt()
     gc.freeze()  # existing objects stay and need not be scanned
-    wsgi_server.serve(socket_path, Locked(), _ready)
+    wsgi_server.serve(socket_path, LockedApplication(), _ready)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@
 
 from infra.emulator.rights.guard import Guard
 from infra.emulator.rights.needs import Needs
-from infra.emulator.rights.policy import Need, Policy
-from infra.emulator.rights.role import Role
+from infra.emulator.rights.policy import NeededRight, Policy
+from infra.emulator.rights.role import RoleDocuments
 
-__all__ = ["Guard", "Need", "Needs", "Policy", "Role"]
+__all__ = ["Guard", "NeededRight", "Needs", "Policy", "RoleDocuments"]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from infra.emulator.rights.call import Call
-from infra.emulator.rights.policy import Need
+from infra.emulator.rights.policy import NeededRight
 from infra.emulator.settings import arn
 
 _ONE_TABLE = frozenset(
@@ -31,7 +31,7 @@ _TRANSACTIONS = frozenset({"TransactWriteItems", "TransactGetItems"})
 _OF_STREAM = frozenset({"DescribeStream", "GetShardIterator"})
 
 
-def needs(call: Call) -> Iterator[Need]:
+def needs(call: Call) -> Iterator[NeededRight]:
     """Yield what the call needs; raise :class:`NotMapped`."""
     operation, parameters = call.operation, call.parameters
 
@@ -39,23 +39,23 @@ def needs(call: Call) -> Iterator[Need]:
         return name if name.startswith("arn:") else arn("dynamodb", f"table/{name}")
 
     if operation in _ONE_TABLE:
-        yield Need(f"dynamodb:{operation}", table(parameters["TableName"]))
+        yield NeededRight(f"dynamodb:{operation}", table(parameters["TableName"]))
     elif operation in _TABLE_OR_INDEX:
         index = parameters.get("IndexName")
-        yield Need(
+        yield NeededRight(
             f"dynamodb:{operation}",
             table(parameters["TableName"]) + (f"/index/{index}" if index else ""),
         )
     elif operation in _MANY_TABLES:
         for name in parameters["RequestItems"]:
-            yield Need(f"dynamodb:{operation}", table(name))
+            yield NeededRight(f"dynamodb:{operation}", table(name))
     elif operation in _TRANSACTIONS:
         for item in parameters["TransactItems"]:
             for kind, what in item.items():
-                yield Need(f"dynamodb:{_IN_TRANSACTION[kind]}", table(what["TableName"]))
+                yield NeededRight(f"dynamodb:{_IN_TRANSACTION[kind]}", table(what["TableName"]))
     elif operation in _OF_STREAM:
-        yield Need(f"dynamodb:{operation}", parameters["StreamArn"])
+        yield NeededRight(f"dynamodb:{operation}", parameters["StreamArn"])
     elif operation == "ListTables":
-        yield Need("dynamodb:ListTables", "*")
+        yield NeededRight("dynamodb:ListTables", "*")
     else:
         raise call.not_mapped()

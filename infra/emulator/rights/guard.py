@@ -9,9 +9,9 @@ from infra.emulator.keys import ADMIN
 from infra.emulator.rights import s3
 from infra.emulator.rights.call import Call, NotMapped
 from infra.emulator.rights.needs import Needs
-from infra.emulator.rights.policy import Need, Policy, Verdict, actions_of
+from infra.emulator.rights.policy import NeededRight, Policy, PolicyVerdict, actions_of
 from infra.emulator.rights.refusal import denied, refusal
-from infra.emulator.rights.role import Role
+from infra.emulator.rights.role import RoleDocuments
 from infra.emulator.rights.trust import check_trust
 from infra.emulator.settings import ACCOUNT
 
@@ -27,7 +27,7 @@ class Guard:
 
     def __init__(
         self,
-        roles: Iterable[Role],
+        roles: Iterable[RoleDocuments],
         holders: Mapping[str, str],
         needs: Needs,
         role_of_task: Callable[[str], str | None],
@@ -66,7 +66,7 @@ class Guard:
             raise denied(call.service, str(error)) from None
         self._require(role, principal, call.service, needs)
 
-    def require(self, role: str, needs: Iterable[Need]) -> None:
+    def require(self, role: str, needs: Iterable[NeededRight]) -> None:
         """Check what AWS itself does in a role's name; raise :class:`AwsError`."""
         self._require(role, role, "states", needs)
 
@@ -79,7 +79,10 @@ class Guard:
             return True
         bucket, _ = s3.bucket_and_key(call.path)
         policy = self._policy_of(self.role_of(principal))
-        return policy is not None and policy.decide(s3.listing(bucket)).verdict is Verdict.ALLOWED
+        return (
+            policy is not None
+            and policy.decide(s3.listing(bucket)).verdict is PolicyVerdict.ALLOWED
+        )
 
     def role_of(self, principal: str) -> str | None:
         """Return the name of a principal's role."""
@@ -114,7 +117,7 @@ class Guard:
         return {"refused": dict(self._refused), "roles": roles}
 
     def _require(
-        self, role: str | None, principal: str, service: str, needs: Iterable[Need]
+        self, role: str | None, principal: str, service: str, needs: Iterable[NeededRight]
     ) -> None:
         known = self._roles.get(role or "")
         name = known.full_name if known is not None else (role or "none").rpartition("/")[2]
@@ -124,7 +127,7 @@ class Guard:
             raise denied(service, f"User: {caller} is not authorized: {principal} has no role")
         for need in needs:
             decision = policy.decide(need)
-            if decision.verdict is not Verdict.ALLOWED:
+            if decision.verdict is not PolicyVerdict.ALLOWED:
                 error: AwsError = refusal(service, caller, need, decision)
                 self._note(principal, error.message)
                 raise error

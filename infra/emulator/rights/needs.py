@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 from infra.emulator.rights import dynamodb, s3
 from infra.emulator.rights.call import Call
-from infra.emulator.rights.policy import Need
+from infra.emulator.rights.policy import NeededRight
 from infra.emulator.settings import ACCOUNT, arn
 from infra.emulator.states.tokens import machine_of
 
@@ -61,7 +61,7 @@ class Needs:
         self._websocket_api = websocket_api
         self._own_bucket = f"arn:aws:s3:::{own_bucket}"
         self._tags_of = tags_of
-        self._services: Mapping[str, Callable[[Call], Iterator[Need]]] = {
+        self._services: Mapping[str, Callable[[Call], Iterator[NeededRight]]] = {
             "dynamodb": dynamodb.needs,
             "s3": s3.needs,
             "states": self._states,
@@ -77,31 +77,31 @@ class Needs:
             "sts": self._sts,
         }
 
-    def of(self, call: Call) -> tuple[Need, ...]:
+    def of(self, call: Call) -> tuple[NeededRight, ...]:
         """Return everything that the call must be allowed; raise :class:`NotMapped`."""
         service = self._services.get(call.service)
         if service is None:
             raise call.not_mapped()
         return tuple(service(call))
 
-    def _states(self, call: Call) -> Iterator[Need]:
+    def _states(self, call: Call) -> Iterator[NeededRight]:
         parameters, action = call.parameters, f"states:{call.operation}"
         match call.operation:
             case (
                 "StartExecution" | "StartSyncExecution" | "DescribeStateMachine" | "ListExecutions"
             ):
-                yield Need(action, parameters["stateMachineArn"])
+                yield NeededRight(action, parameters["stateMachineArn"])
             case "DescribeExecution" | "StopExecution" | "GetExecutionHistory":
-                yield Need(action, parameters["executionArn"])
+                yield NeededRight(action, parameters["executionArn"])
             case "SendTaskSuccess" | "SendTaskFailure" | "SendTaskHeartbeat":
                 machine = machine_of(parameters.get("taskToken", ""))
-                yield Need(action, arn("states", f"stateMachine:{machine}"))
+                yield NeededRight(action, arn("states", f"stateMachine:{machine}"))
             case "ListStateMachines":
-                yield Need(action, "*")
+                yield NeededRight(action, "*")
             case _:
                 raise call.not_mapped()
 
-    def _ecs(self, call: Call) -> Iterator[Need]:
+    def _ecs(self, call: Call) -> Iterator[NeededRight]:
         parameters = call.parameters
         cluster = arn("ecs", f"cluster/{parameters.get('cluster', 'default').rpartition('/')[2]}")
         context = {"ecs:cluster": cluster}
@@ -118,22 +118,22 @@ class Needs:
                 family, _, revision = (
                     parameters.get("taskDefinition", "").rpartition("/")[2].partition(":")
                 )
-                yield Need(
+                yield NeededRight(
                     "ecs:RunTask",
                     arn("ecs", f"task-definition/{family}:{revision or 1}"),
                     context,
                 )
                 for role in self._roles_of(family, parameters.get("overrides", {})):
-                    yield Need("iam:PassRole", role, _TO_TASKS)
+                    yield NeededRight("iam:PassRole", role, _TO_TASKS)
                 if parameters.get("tags") or parameters.get("propagateTags", "NONE") != "NONE":
-                    yield Need("ecs:TagResource", task("*"), {"ecs:CreateAction": "RunTask"})
+                    yield NeededRight("ecs:TagResource", task("*"), {"ecs:CreateAction": "RunTask"})
             case "StopTask":
-                yield Need("ecs:StopTask", task(parameters.get("task", "")), context)
+                yield NeededRight("ecs:StopTask", task(parameters.get("task", "")), context)
             case "DescribeTasks":
                 for name in parameters.get("tasks", ()):
-                    yield Need("ecs:DescribeTasks", task(name), context)
+                    yield NeededRight("ecs:DescribeTasks", task(name), context)
             case "ListTasks":
-                yield Need("ecs:ListTasks", "*", context)
+                yield NeededRight("ecs:ListTasks", "*", context)
             case _:
                 raise call.not_mapped()
 
@@ -144,18 +144,18 @@ class Needs:
             yield overrides.get("taskRoleArn") or task
             yield overrides.get("executionRoleArn") or execution
 
-    def _lambda(self, call: Call) -> Iterator[Need]:
+    def _lambda(self, call: Call) -> Iterator[NeededRight]:
         if call.operation != "Invoke":
             raise call.not_mapped()
         name = unquote(call.path.split("/")[3]).split(":function:")[-1]
-        yield Need("lambda:InvokeFunction", arn("lambda", f"function:{name}"))
+        yield NeededRight("lambda:InvokeFunction", arn("lambda", f"function:{name}"))
 
-    def _connections(self, call: Call) -> Iterator[Need]:
+    def _connections(self, call: Call) -> Iterator[NeededRight]:
         stage, _, rest = call.path.lstrip("/").partition("/")
         resource = f"{self._websocket_api}/{stage}/{call.method}/{unquote(rest)}"
-        yield Need("execute-api:ManageConnections", arn("execute-api", resource))
+        yield NeededRight("execute-api:ManageConnections", arn("execute-api", resource))
 
-    def _events(self, call: Call) -> Iterator[Need]:
+    def _events(self, call: Call) -> Iterator[NeededRight]:
         if call.operation != "PutEvents":
             raise call.not_mapped()
         buses = {
@@ -163,9 +163,9 @@ class Needs:
             for entry in call.parameters.get("Entries", ())
         }
         for bus in sorted(buses):
-            yield Need("events:PutEvents", arn("events", f"event-bus/{bus}"))
+            yield NeededRight("events:PutEvents", arn("events", f"event-bus/{bus}"))
 
-    def _sns(self, call: Call) -> Iterator[Need]:
+    def _sns(self, call: Call) -> Iterator[NeededRight]:
         form = call.form
         action, topic = form.get("Action", ""), form.get("TopicArn")
         if (
@@ -180,9 +180,9 @@ class Needs:
             or topic is None
         ):
             raise call.not_mapped()
-        yield Need(f"sns:{'Publish' if action == 'PublishBatch' else action}", topic)
+        yield NeededRight(f"sns:{'Publish' if action == 'PublishBatch' else action}", topic)
 
-    def _sqs(self, call: Call) -> Iterator[Need]:
+    def _sqs(self, call: Call) -> Iterator[NeededRight]:
         known = (
             "SendMessage",
             "ReceiveMessage",
@@ -195,9 +195,9 @@ class Needs:
         if operation not in known:
             raise call.not_mapped()
         queue = parameters.get("QueueUrl", "").rpartition("/")[2] or parameters.get("QueueName", "")
-        yield Need(f"sqs:{operation}", arn("sqs", queue))
+        yield NeededRight(f"sqs:{operation}", arn("sqs", queue))
 
-    def _datasync(self, call: Call) -> Iterator[Need]:
+    def _datasync(self, call: Call) -> Iterator[NeededRight]:
         parameters, action = call.parameters, f"datasync:{call.operation}"
         match call.operation:
             case "StartTaskExecution" | "DescribeTask" | "UpdateTask" | "DeleteTask":
@@ -206,41 +206,41 @@ class Needs:
             case "DeleteLocation":
                 yield self._of_datasync(action, parameters["LocationArn"])
             case "CreateLocationS3" | "CreateLocationEfs" | "CreateTask":
-                yield Need(action, "*", _asked_tags(parameters))
+                yield NeededRight(action, "*", _asked_tags(parameters))
                 kind = "task" if call.operation == "CreateTask" else "location"
                 yield from _tagging(parameters, arn("datasync", f"{kind}/*"))
                 if parameters.get("TaskMode") == "ENHANCED":
                     context = {"iam:AWSServiceName": "datasync.amazonaws.com"}
-                    yield Need("iam:CreateServiceLinkedRole", _LINKED_ROLE, context)
+                    yield NeededRight("iam:CreateServiceLinkedRole", _LINKED_ROLE, context)
                 bucket = parameters.get("S3BucketArn", self._own_bucket)
                 if bucket != self._own_bucket:
-                    yield Need("s3:ListBucket", bucket)
+                    yield NeededRight("s3:ListBucket", bucket)
                 config = parameters.get("S3Config", {})
                 for role in (
                     config.get("BucketAccessRoleArn"),
                     parameters.get("FileSystemAccessRoleArn"),
                 ):
                     if role:
-                        yield Need(
+                        yield NeededRight(
                             "iam:PassRole", role, {"iam:PassedToService": "datasync.amazonaws.com"}
                         )
             case "DescribeTaskExecution" | "CancelTaskExecution":
                 yield self._of_datasync(action, parameters["TaskExecutionArn"])
             case "ListTaskExecutions":
-                yield Need(action, parameters.get("TaskArn", "*"))
+                yield NeededRight(action, parameters.get("TaskArn", "*"))
             case "ListTasks":
-                yield Need(action, "*")
+                yield NeededRight(action, "*")
             case _:
                 raise call.not_mapped()
-        yield from (Need(done, "*") for done in IN_THE_CALLERS_NAME.get(call.operation, ()))
+        yield from (NeededRight(done, "*") for done in IN_THE_CALLERS_NAME.get(call.operation, ()))
 
-    def _of_datasync(self, action: str, resource: str) -> Need:
+    def _of_datasync(self, action: str, resource: str) -> NeededRight:
         tags = self._tags_of(resource)
-        return Need(
+        return NeededRight(
             action, resource, {f"aws:ResourceTag/{name}": value for name, value in tags.items()}
         )
 
-    def _secrets(self, call: Call) -> Iterator[Need]:
+    def _secrets(self, call: Call) -> Iterator[NeededRight]:
         parameters, operation = call.parameters, call.operation
         if operation not in (
             "GetSecretValue",
@@ -254,9 +254,9 @@ class Needs:
         name = parameters.get("SecretId", "")
         # A secret's ARN ends with six random characters.
         secret = name if name.startswith("arn:") else arn("secretsmanager", f"secret:{name}-??????")
-        yield Need(f"secretsmanager:{operation}", secret)
+        yield NeededRight(f"secretsmanager:{operation}", secret)
 
-    def _logs(self, call: Call) -> Iterator[Need]:
+    def _logs(self, call: Call) -> Iterator[NeededRight]:
         parameters, operation = call.parameters, call.operation
         group = (
             parameters.get("logGroupName")
@@ -274,16 +274,18 @@ class Needs:
             ):
                 stream = ""
             case "DescribeLogGroups":
-                yield Need("logs:DescribeLogGroups", "*")
+                yield NeededRight("logs:DescribeLogGroups", "*")
                 return
             case _:
                 raise call.not_mapped()
-        yield Need(f"logs:{operation}", arn("logs", f"log-group:{group}:log-stream:{stream}"))
+        yield NeededRight(
+            f"logs:{operation}", arn("logs", f"log-group:{group}:log-stream:{stream}")
+        )
 
-    def _sts(self, call: Call) -> Iterator[Need]:
+    def _sts(self, call: Call) -> Iterator[NeededRight]:
         match call.form.get("Action"):
             case "AssumeRole":
-                yield Need("sts:AssumeRole", call.form.get("RoleArn", ""))
+                yield NeededRight("sts:AssumeRole", call.form.get("RoleArn", ""))
             case "GetCallerIdentity":  # which is allowed to everybody
                 return
             case _:
@@ -294,7 +296,7 @@ def _asked_tags(parameters: Mapping[str, Any]) -> dict[str, str]:
     return {f"aws:RequestTag/{tag['Key']}": tag["Value"] for tag in parameters.get("Tags", ())}
 
 
-def _tagging(parameters: Mapping[str, Any], resource: str) -> Iterator[Need]:
+def _tagging(parameters: Mapping[str, Any], resource: str) -> Iterator[NeededRight]:
     """Yield what DataSync needs beside the creating action if the new resource gets tags."""
     if asked := _asked_tags(parameters):
-        yield Need("datasync:TagResource", resource, asked)
+        yield NeededRight("datasync:TagResource", resource, asked)

@@ -22,7 +22,7 @@ class CannotJudge(EmulatorError):
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
+class NeededRight:
     """One thing that a call must be allowed."""
 
     action: str
@@ -33,7 +33,7 @@ class Need:
     """Condition keys and their values."""
 
 
-class Verdict(Enum):
+class PolicyVerdict(Enum):
     """The result of an evaluation."""
 
     ALLOWED = "allowed"
@@ -44,7 +44,7 @@ class Verdict(Enum):
 class Decision(NamedTuple):
     """A verdict, and the statement that led to it, or None if there is none."""
 
-    verdict: Verdict
+    verdict: PolicyVerdict
     sid: str | None
 
 
@@ -57,15 +57,15 @@ class Policy:
             _Statement(statement) for statement in _listed(document["Statement"])
         )
 
-    def decide(self, need: Need) -> Decision:
+    def decide(self, need: NeededRight) -> Decision:
         """Evaluate one need."""
         allowed: Decision | None = None
         for statement in self._statements:
             if statement.applies(need):
                 if not statement.allows:
-                    return Decision(Verdict.DENIED, statement.sid)
-                allowed = allowed or Decision(Verdict.ALLOWED, statement.sid)
-        return allowed or Decision(Verdict.NOT_ALLOWED, None)
+                    return Decision(PolicyVerdict.DENIED, statement.sid)
+                allowed = allowed or Decision(PolicyVerdict.ALLOWED, statement.sid)
+        return allowed or Decision(PolicyVerdict.NOT_ALLOWED, None)
 
 
 def actions_of(document: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -101,7 +101,7 @@ class _Statement:
             for key, values in keys.items()
         )
 
-    def applies(self, need: Need) -> bool:
+    def applies(self, need: NeededRight) -> bool:
         return (
             any(matches(pattern.lower(), need.action.lower()) for pattern in self._actions)
             and any(arn_matches(pattern, need.resource) for pattern in self._resources)

@@ -1,7 +1,7 @@
 """The errors with which each service refuses a call."""
 
 from infra.emulator.aws_errors import AwsError
-from infra.emulator.rights.policy import Decision, Need, Verdict
+from infra.emulator.rights.policy import Decision, NeededRight, PolicyVerdict
 
 _CODES = {
     "s3": ("AccessDenied", 403),
@@ -13,9 +13,9 @@ _CODES = {
 }
 
 
-def refusal(service: str, caller: str, need: Need, decision: Decision) -> AwsError:
+def refusal(service: str, caller: str, need: NeededRight, decision: Decision) -> AwsError:
     """Return the error of ``service``; ``caller`` is the ARN of the caller."""
-    if decision.verdict is Verdict.DENIED:
+    if decision.verdict is PolicyVerdict.DENIED:
         why = "with an explicit deny in an identity-based policy"
     else:
         why = f"because no identity-based policy allows the {need.action} action"

@@ -6,7 +6,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Role:
+class RoleDocuments:
     """One role, with the documents that IAM keeps of it."""
 
     name: str

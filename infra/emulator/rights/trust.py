@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from infra.emulator.errors import EmulatorError
-from infra.emulator.rights.policy import Need, Policy, Verdict
-from infra.emulator.rights.role import Role
+from infra.emulator.rights.policy import NeededRight, Policy, PolicyVerdict
+from infra.emulator.rights.role import RoleDocuments
 from infra.emulator.settings import ACCOUNT
 
 SOURCE_ACCOUNT = "aws:SourceAccount"
@@ -20,7 +20,7 @@ class CannotBeTaken(EmulatorError):
     """A role's trust policy does not let its service assume the role."""
 
 
-def check_trust(role: Role) -> None:
+def check_trust(role: RoleDocuments) -> None:
     """Raise :class:`CannotBeTaken` if the role's service may not assume it for the account."""
     if not trusts(role.trust, role.service, ACCOUNT):
         raise CannotBeTaken(
@@ -44,4 +44,6 @@ def trusts(document: Mapping[str, Any], service: str, account: str) -> bool:
         }
     )
     context = {} if service in _TELL_NO_ACCOUNT else {SOURCE_ACCOUNT: account}
-    return policy.decide(Need("sts:AssumeRole", "*", context)).verdict is Verdict.ALLOWED
+    return (
+        policy.decide(NeededRight("sts:AssumeRole", "*", context)).verdict is PolicyVerdict.ALLOWED
+    )

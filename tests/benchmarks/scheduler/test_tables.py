@@ -118,7 +118,7 @@ class Both:
 
     def claim(self, slot: int, seen: Any) -> None:
         there = store.in_slot(VERSION, slot) if seen is not None else None
-        what: Any = {"location": "/x", "capacity": 3, "now": self.now}
+        what: Any = {"app": "/x", "capacity": 3, "now": self.now}
         mine = self.simulated.claim(VERSION, slot, **what, seen=seen)
         theirs = store.claim(VERSION, slot, **what, seen=there)
         assert (mine is None) == (theirs is None)
@@ -166,7 +166,7 @@ def test_a_call_of_the_simulation_is_a_call_of_the_real_store(services: Counter[
     bill = Bill()
     instances, queues = Instances(bill, lambda: None, lambda _row: None), Queues(bill, lambda: None)
     for tables, line in ((instances, queues), (store, queue)):
-        row = tables.claim(VERSION, 0, location="/x", capacity=1, now=1.0)
+        row = tables.claim(VERSION, 0, app="/x", capacity=1, now=1.0)
         assert row is not None
         if tables is instances:
             instances.mark_ready(row.ref, 1.0)

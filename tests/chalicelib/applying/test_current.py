@@ -7,7 +7,7 @@ import pytest
 from chalicelib.applying import contents
 from chalicelib.applying.current import REMEMBERED, Current
 from chalicelib.applying.model import POINTER, ConfigurationRow
-from chalicelib.apps.directory import Directory, Nothing
+from chalicelib.apps.directory import Directory, NothingAtPath
 from chalicelib.aws import clients
 from chalicelib.configuration.applied import Applied, Content
 from chalicelib.configuration.errors import BadConfiguration, ConfigurationLost
@@ -67,7 +67,7 @@ def test_the_pointer_is_read_in_the_call_that_reads_the_locations(
     point_at("a")
     dynamodb_calls.clear()
     current = Current(BUCKET)
-    assert isinstance(Directory(beside=current).find("/hello/", NOW), Nothing)
+    assert isinstance(Directory(beside=current).find("/hello/", NOW), NothingAtPath)
     assert current_id(current, NOW) == "a"
     assert dynamodb_calls == {"BatchGetItem": 1}
 

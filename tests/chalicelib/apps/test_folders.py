@@ -9,7 +9,7 @@ from chalicelib.apps.errors import BadFolder
 from chalicelib.apps.model import App
 from chalicelib.unix_ids import store, users
 from chalicelib.unix_ids.model import UnixUser
-from chalicelib.unix_ids.users import BadUser
+from chalicelib.unix_ids.users import BadRunAs
 
 pytestmark = pytest.mark.usefixtures("dynamodb_calls")
 
@@ -63,7 +63,7 @@ def test_what_is_no_folder_is_refused(folder: str) -> None:
 
 @pytest.mark.parametrize("name", ["root", "toor", "", ":HOME_USER:", "../x", "a b", "-x", "a" * 65])
 def test_apps_run_as_no_such_user(name: str) -> None:
-    with pytest.raises(BadUser, match="run_as"):
+    with pytest.raises(BadRunAs, match="run_as"):
         users.of(name, 1.0)
-    with pytest.raises(BadUser, match="run_as"):
+    with pytest.raises(BadRunAs, match="run_as"):
         folders.app_of("/srv/a", name, 1.0)

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from chalicelib.apps import life, linking, sites, store
-from chalicelib.apps.directory import Directory, Found, Nothing, Redirected
+from chalicelib.apps.directory import AppAtPath, Directory, NothingAtPath, RedirectAtPath
 from chalicelib.apps.errors import (
     LastLocation,
     LocationTaken,
@@ -40,13 +40,13 @@ def of_before(path: str) -> App:
     return app
 
 
-def find(path: str, host: str = "") -> Found | Redirected | Nothing:
+def find(path: str, host: str = "") -> AppAtPath | RedirectAtPath | NothingAtPath:
     return Directory().find(path, 1.0, host=host)
 
 
 def app_at(path: str, host: str = "") -> str | None:
     found = find(path, host)
-    return found.app.name if isinstance(found, Found) else None
+    return found.app.name if isinstance(found, AppAtPath) else None
 
 
 def consistent() -> bool:
@@ -69,7 +69,7 @@ def test_an_app_has_two_urls() -> None:
     published("/one")
     linking.alias("/one", at("/two/deep"), 2.0)
     found = find("/two/deep/x.png")
-    assert isinstance(found, Found)
+    assert isinstance(found, AppAtPath)
     assert (found.app.name, found.rest, found.location.path) == ("/one", "/x.png", "/two/deep")
     assert app_at("/one/") == "/one"
     assert store.at("/two/deep").name == "/one"
@@ -81,14 +81,14 @@ def test_an_app_elsewhere_costs_a_second_read_once(dynamodb_calls: Counter[str])
     linking.alias("/one", at("/two"), 2.0)
     directory = Directory()
     dynamodb_calls.clear()
-    assert isinstance(directory.find("/two/", 10.0), Found)
+    assert isinstance(directory.find("/two/", 10.0), AppAtPath)
     assert dynamodb_calls == {"BatchGetItem": 2}
     for now in (20.0, 30.0):
         dynamodb_calls.clear()
-        assert isinstance(directory.find("/two/", now, host=HOST), Found)
+        assert isinstance(directory.find("/two/", now, host=HOST), AppAtPath)
         assert dynamodb_calls == {"BatchGetItem": 1}
     linking.unlink(at("/two"), 3.0)
-    assert directory.find("/two/", 40.0) == Nothing(EVERY_HOST)
+    assert directory.find("/two/", 40.0) == NothingAtPath(EVERY_HOST)
 
 
 def test_a_move_keeps_the_app_and_leaves_the_old_url_to_open_sessions() -> None:
@@ -96,8 +96,8 @@ def test_a_move_keeps_the_app_and_leaves_the_old_url_to_open_sessions() -> None:
     moved = linking.move(at("/old"), at("/new"), 2.0)
     assert (moved.name, moved.app_id) == ("/old", app.app_id)
     found, before = find("/new/"), find("/old/session/1")
-    assert isinstance(found, Found)
-    assert isinstance(before, Found)
+    assert isinstance(found, AppAtPath)
+    assert isinstance(before, AppAtPath)
     assert (found.app.app_id, found.moved) == (app.app_id, False)
     assert (before.app.app_id, before.moved) == (app.app_id, True)
     assert store.at("/new").location == "/new"
@@ -145,8 +145,8 @@ def test_a_redirect_is_found_and_stands_in_the_way() -> None:
     target = sites.redirect("https://example.org/", 301)
     linking.redirect(at("/go"), target, 1.0)
     linking.redirect(at("/go"), target, 2.0)
-    assert find("/go") == Redirected(target, at("/go"))
-    assert find("/go/below") == Nothing(EVERY_HOST)
+    assert find("/go") == RedirectAtPath(target, at("/go"))
+    assert find("/go/below") == NothingAtPath(EVERY_HOST)
     with pytest.raises(LocationTaken, match="sheen unlink /go"):
         store.ensure("/go", 1.0)
     linking.unlink(at("/go"), 3.0)

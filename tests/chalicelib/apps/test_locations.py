@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.apps.errors import BadLocation
-from chalicelib.apps.locations import DEEPEST, LONGEST, Match, check, climbs, prefixes, resolve
+from chalicelib.apps.locations import DEEPEST, LONGEST, AppMatch, check, climbs, prefixes, resolve
 
 segments = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,6}", fullmatch=True)
 locations = st.lists(segments, max_size=4).map(lambda names: "/" + "/".join(names))
@@ -47,7 +47,7 @@ def test_what_is_checked_is_found_again(text: str) -> None:
     except BadLocation:
         return
     assert len(location) <= LONGEST
-    assert resolve(location, {location}) == Match(location, "/" if location == "/" else "")
+    assert resolve(location, {location}) == AppMatch(location, "/" if location == "/" else "")
 
 
 @pytest.mark.parametrize(
@@ -74,11 +74,11 @@ def test_a_bad_location_is_told_which_rule_it_breaks(location: str, rule: str) -
 
 
 def test_an_encoded_path_finds_its_app() -> None:
-    assert resolve("/%68ello/x%20y", {"/hello"}) == Match("/hello", "/x%20y")
+    assert resolve("/%68ello/x%20y", {"/hello"}) == AppMatch("/hello", "/x%20y")
 
 
 def test_reserved_paths_belong_to_the_app_above() -> None:
-    assert resolve("/hello/__sockjs__/n=1", {"/hello"}) == Match("/hello", "/__sockjs__/n=1")
+    assert resolve("/hello/__sockjs__/n=1", {"/hello"}) == AppMatch("/hello", "/__sockjs__/n=1")
 
 
 @pytest.mark.parametrize("path", ["/a/../b", "/a/%2e%2e/b", "/a/..", "/a%2F..%2Fb", "/./a"])

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from chalicelib.apps import life, store, versions
-from chalicelib.apps.directory import Directory, Found, Nothing
+from chalicelib.apps.directory import AppAtPath, Directory, NothingAtPath
 from chalicelib.apps.errors import NotArchived
 from chalicelib.apps.model import App
 from chalicelib.unix_ids.store import UNIX_IDS
@@ -30,19 +30,19 @@ def test_a_page_costs_one_call_and_the_next_one_none(dynamodb_calls: Counter[str
     directory = Directory()
     dynamodb_calls.clear()
     found = directory.find("/a/b/c/d.png", 10.0)
-    assert isinstance(found, Found)
+    assert isinstance(found, AppAtPath)
     assert (found.app.location, found.rest) == ("/a/b", "/c/d.png")
-    assert isinstance(directory.find("/a/b/c/d.png", 11.9), Found)
+    assert isinstance(directory.find("/a/b/c/d.png", 11.9), AppAtPath)
     assert dynamodb_calls == {"BatchGetItem": 1}
-    assert isinstance(directory.find("/a/b/c/d.png", 12.1), Found)
+    assert isinstance(directory.find("/a/b/c/d.png", 12.1), AppAtPath)
     assert dynamodb_calls == {"BatchGetItem": 2}
 
 
 def test_an_app_is_found_the_moment_it_is_published() -> None:
     directory = Directory()
-    assert directory.find("/new/", 10.0) == Nothing("*")
+    assert directory.find("/new/", 10.0) == NothingAtPath("*")
     with_a_version("/new")
-    assert isinstance(directory.find("/new/", 10.2), Found)
+    assert isinstance(directory.find("/new/", 10.2), AppAtPath)
 
 
 def test_an_app_without_a_version_takes_no_path_from_the_app_above_it() -> None:
@@ -51,11 +51,11 @@ def test_an_app_without_a_version_takes_no_path_from_the_app_above_it() -> None:
     directory = Directory()
     for now in (10.0, 10.1):
         found = directory.find("/team/sales/plot.png", now)
-        assert isinstance(found, Found)
+        assert isinstance(found, AppAtPath)
         assert (found.app.location, found.rest) == ("/team", "/sales/plot.png")
     with_a_version("/team/sales")
     found = directory.find("/team/sales/plot.png", 13.0)
-    assert isinstance(found, Found)
+    assert isinstance(found, AppAtPath)
     assert found.app.location == "/team/sales"
 
 

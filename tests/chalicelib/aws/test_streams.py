@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 from pynamodb.exceptions import GetError
 
-from chalicelib.aws.streams import Change, NotYet, each, may_pass
+from chalicelib.aws.streams import ItemChange, NotYet, each, may_pass
 
 
 def refusal(code: str, status: int = 400) -> ClientError:
@@ -39,7 +39,7 @@ def test_what_may_pass_is_told_from_what_never_will(error: Exception, passes: bo
 def test_only_what_may_pass_comes_again_and_all_the_rest_is_dealt_with() -> None:
     seen: list[str] = []
 
-    def act(change: Change) -> None:
+    def act(change: ItemChange) -> None:
         seen.append(change.number)
         if change.number == "2":
             raise NotYet
@@ -55,7 +55,7 @@ def test_only_what_may_pass_comes_again_and_all_the_rest_is_dealt_with() -> None
 
 
 def test_a_record_is_read_whatever_it_lacks() -> None:
-    assert Change.of({}) == ("", "", {}, {}, {})
+    assert ItemChange.of({}) == ("", "", {}, {}, {})
     keys = {"id": {"S": "x"}}
     record = {"eventName": "REMOVE", "dynamodb": {"SequenceNumber": "7", "Keys": keys}}
-    assert Change.of(record) == ("7", "REMOVE", keys, {}, {})
+    assert ItemChange.of(record) == ("7", "REMOVE", keys, {}, {})

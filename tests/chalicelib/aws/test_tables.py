@@ -33,7 +33,7 @@ def bind(row: Instance, session_id: str) -> Instance | None:
         row,
         VERSION,
         0,
-        location="/hello",
+        app="/hello",
         capacity=9,
         session_id=session_id,
         lease=NOW + 180,
@@ -131,8 +131,8 @@ def test_of_several_writes_all_or_none_are_made() -> None:
             together.update(row, [Instance.state.set("DRAINING")], condition)
         assert together.write_if() is held
     half = tables.Together()
-    half.update(first, [Instance.location.set("/a")], Instance.state == "DRAINING")
-    half.update(second, [Instance.location.set("/a")], Instance.state == "READY")
+    half.update(first, [Instance.app.set("/a")], Instance.state == "DRAINING")
+    half.update(second, [Instance.app.set("/a")], Instance.state == "READY")
     assert not half.write_if()
     assert {store.get(row.ref).location for row in (first, second)} == {""}  # type: ignore[union-attr]
 
@@ -146,10 +146,10 @@ def test_a_write_that_fails_otherwise_is_an_error_and_no_refusal(code: str) -> N
 
     row = spare()
     together = tables.Together()
-    together.update(row, [Instance.location.set("/a")], Instance.state == "READY")
+    together.update(row, [Instance.app.set("/a")], Instance.state == "READY")
     writes: tuple[Callable[[], object], ...] = (
         lambda: row.save_if(Instance.state == "READY"),
-        lambda: row.update_if(Instance.state == "READY", [Instance.location.set("/a")]),
+        lambda: row.update_if(Instance.state == "READY", [Instance.app.set("/a")]),
         lambda: row.delete_if(Instance.state == "READY"),
         together.write_if,
     )

@@ -10,11 +10,11 @@ from chalicelib.errands.course import (
     TOO_LATE,
     UNKNOWN,
     Do,
+    ErrandFacts,
     Fail,
     Leave,
     Manner,
-    Seen,
-    Wait,
+    WaitForDoer,
     expiry,
     next_step,
 )
@@ -22,13 +22,13 @@ from chalicelib.errands.model import ErrandState
 
 TIMES = st.floats(0, 1000)
 STATES = st.sampled_from(ErrandState)
-SEEN = st.builds(Seen, STATES, TIMES, st.integers(0, MOST_ATTEMPTS), TIMES)
+SEEN = st.builds(ErrandFacts, STATES, TIMES, st.integers(0, MOST_ATTEMPTS), TIMES)
 MANNERS = st.builds(Manner, st.floats(1, 60), st.booleans())
 
 
 @given(SEEN, st.none() | MANNERS, TIMES)
 def test_an_errand_that_has_ended_is_left_alone(
-    seen: Seen, manner: Manner | None, now: float
+    seen: ErrandFacts, manner: Manner | None, now: float
 ) -> None:
     assert isinstance(next_step(seen, manner, now), Leave) == seen.ended
     assert expiry(seen._replace(state=ErrandState.DONE), now) is None
@@ -36,7 +36,7 @@ def test_an_errand_that_has_ended_is_left_alone(
 
 @given(SEEN, MANNERS, TIMES)
 def test_one_is_only_done_in_time_by_nobody_else_and_not_over_and_over(
-    seen: Seen, manner: Manner, now: float
+    seen: ErrandFacts, manner: Manner, now: float
 ) -> None:
     step = next_step(seen, manner, now)
     if isinstance(step, Do):
@@ -45,14 +45,14 @@ def test_one_is_only_done_in_time_by_nobody_else_and_not_over_and_over(
         assert seen.state is ErrandState.ASKED or manner.repeatable
         assert step == (seen.attempt + 1, now + manner.seconds)
         assert seen.state is ErrandState.ASKED or step.attempt <= MOST_ATTEMPTS
-    if isinstance(step, Wait):
+    if isinstance(step, WaitForDoer):
         assert seen.state is ErrandState.DOING
         assert now < min(seen.held_until, seen.deadline)
 
 
 @given(SEEN, st.none() | MANNERS, TIMES)
 def test_after_its_deadline_it_ends_whoever_looks(
-    seen: Seen, manner: Manner | None, now: float
+    seen: ErrandFacts, manner: Manner | None, now: float
 ) -> None:
     late = expiry(seen, now)
     assert (late is not None) == (not seen.ended and now >= seen.deadline)
@@ -70,7 +70,7 @@ def test_whoever_dies_when_it_ends_and_never_hangs(
     manner: Manner, heard: list[tuple[float, str]], deadline: float
 ) -> None:
     """Records come at any time, and each doer that takes one dies, answers or gives up."""
-    seen, now, done = Seen(ErrandState.ASKED, deadline), 0.0, 0
+    seen, now, done = ErrandFacts(ErrandState.ASKED, deadline), 0.0, 0
     for after, then in heard:
         now += after
         step = next_step(seen, manner, now)
@@ -78,7 +78,7 @@ def test_whoever_dies_when_it_ends_and_never_hangs(
             seen = seen._replace(state=ErrandState.FAILED)
         elif isinstance(step, Do):
             done += 1
-            seen = Seen(ErrandState.DOING, deadline, step.attempt, step.held_until)
+            seen = ErrandFacts(ErrandState.DOING, deadline, step.attempt, step.held_until)
             if then == "answers":
                 seen = seen._replace(state=ErrandState.DONE)
             elif then == "gives up" and manner.repeatable:
@@ -88,7 +88,7 @@ def test_whoever_dies_when_it_ends_and_never_hangs(
 
 
 def test_a_dead_doers_errand_is_done_again_only_if_that_does_no_harm() -> None:
-    seen = Seen(ErrandState.DOING, 100.0, 1, 20.0)
-    assert next_step(seen, Manner(10.0, repeatable=True), 19.9) == Wait()
+    seen = ErrandFacts(ErrandState.DOING, 100.0, 1, 20.0)
+    assert next_step(seen, Manner(10.0, repeatable=True), 19.9) == WaitForDoer()
     assert next_step(seen, Manner(10.0, repeatable=True), 20.0) == Do(2, 30.0)
     assert next_step(seen, Manner(10.0, repeatable=False), 20.0) == Fail(DOER_DIED)

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from chalicelib import telemetry
 from chalicelib.errands import asking, course, rows
 from chalicelib.errands.course import Manner
-from chalicelib.errands.doing import Doer, Kind
+from chalicelib.errands.doing import Doer, ErrandKind
 from chalicelib.errands.errors import BadErrand, ErrandFailed
 from chalicelib.errands.model import Errand
 
@@ -38,7 +38,7 @@ class World:
         return self.now
 
     def doing(self, repeatable: bool) -> Doer:
-        return Doer([Kind("add", self._add, Manner(SECONDS, repeatable))], self.clock)
+        return Doer([ErrandKind("add", self._add, Manner(SECONDS, repeatable))], self.clock)
 
     def _add(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         if not isinstance(payload.get("n"), int):
@@ -55,7 +55,7 @@ class World:
         accepted = (doer or self.doer).on_change([record(each) for each in ids])
         return [each["itemIdentifier"] for each in accepted["batchItemFailures"]]
 
-    def answer(self, errand: str) -> asking.Answer | None:
+    def answer(self, errand: str) -> asking.ErrandResult | None:
         return asking.read(errand, self.now)
 
 
@@ -266,7 +266,9 @@ def test_what_breaks_a_rule_is_not_asked(
 
 def test_an_answer_that_is_too_large_or_no_json_fails(world: World) -> None:
     for answer, why in (({"n": "x" * asking.LARGEST}, "32777 bytes"), ({"n": {1}}, "not JSON")):
-        doer = Doer([Kind("add", partial(_answers, answer), Manner(SECONDS, True))], world.clock)
+        doer = Doer(
+            [ErrandKind("add", partial(_answers, answer), Manner(SECONDS, True))], world.clock
+        )
         errand = world.ask(why)
         assert world.hears(errand, doer=doer) == []
         found = world.answer(errand)

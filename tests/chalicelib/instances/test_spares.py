@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from chalicelib.agents.client import AgentClient
 from chalicelib.aws import clients
-from chalicelib.aws.streams import Change
+from chalicelib.aws.streams import ItemChange
 from chalicelib.configuration.app_settings import SIZES, AppSettings
 from chalicelib.configuration.deployment import Settings
 from chalicelib.instances import spares, store
@@ -80,7 +80,7 @@ def test_the_first_visitor_has_a_seat_in_the_spare_at_once(
         spare.address,
         spare.task,
     )
-    assert (row.state, row.location, row.capacity, list(store.seats_of(row))) == (
+    assert (row.state, row.app, row.capacity, list(store.seats_of(row))) == (
         "READY",
         "/hello",
         7,
@@ -216,7 +216,7 @@ def test_a_free_spare_is_not_drained_while_an_app_takes_it(
                 spare,
                 VERSION,
                 0,
-                location="/hello",
+                app="/hello",
                 capacity=1,
                 session_id="v",
                 lease=world.now + 45,
@@ -288,11 +288,13 @@ def test_what_leaves_the_pool_is_read_from_the_stream() -> None:
     def record(new: dict[str, Any], old: dict[str, Any]) -> dict[str, Any]:
         return {"eventName": "MODIFY", "dynamodb": {"NewImage": new, "OldImage": old}}
 
-    assert pool.left(Change.of(record(bound_image, image))) == "small"
-    assert pool.left(Change.of(record(bound_image, bound_image))) is None
-    assert pool.left(Change.of(record({**image, "state": {"S": "STOPPED"}}, image))) == "small"
-    assert pool.left(Change.of(record(image, {**image, "state": {"S": "STARTING"}}))) is None
-    assert pool.left(Change.of(record({**bound_image, "version_id": {"S": "a.v"}}, image))) is None
+    assert pool.left(ItemChange.of(record(bound_image, image))) == "small"
+    assert pool.left(ItemChange.of(record(bound_image, bound_image))) is None
+    assert pool.left(ItemChange.of(record({**image, "state": {"S": "STOPPED"}}, image))) == "small"
+    assert pool.left(ItemChange.of(record(image, {**image, "state": {"S": "STARTING"}}))) is None
+    assert (
+        pool.left(ItemChange.of(record({**bound_image, "version_id": {"S": "a.v"}}, image))) is None
+    )
 
 
 @given(st.dictionaries(st.sampled_from(SIZES), st.integers(0, pool.MOST)))

@@ -19,7 +19,7 @@ NOW = 1_800_000_000.0
 
 
 def claimed(capacity: int = 3, slot: int = 0) -> Instance:
-    instance = store.claim(VERSION, slot, location="/hello", capacity=capacity, now=NOW)
+    instance = store.claim(VERSION, slot, app="/hello", capacity=capacity, now=NOW)
     assert instance is not None
     return instance
 
@@ -42,7 +42,7 @@ def seats(ref: InstanceRef) -> dict[str, float]:
 
 
 def test_two_visitors_who_arrive_at_once_start_one_instance() -> None:
-    won = together(50, lambda _: store.claim(VERSION, 0, location="/hello", capacity=1, now=NOW))
+    won = together(50, lambda _: store.claim(VERSION, 0, app="/hello", capacity=1, now=NOW))
     assert len([claim for claim in won if claim is not None]) == 1
 
 
@@ -51,7 +51,7 @@ def test_a_stopped_slot_is_claimed_again_by_one_only() -> None:
     assert store.mark_stopped(old.ref, None, NOW)
     seen = store.in_slot(VERSION, 0)
     won = together(
-        20, lambda _: store.claim(VERSION, 0, location="/hello", capacity=1, now=NOW, seen=seen)
+        20, lambda _: store.claim(VERSION, 0, app="/hello", capacity=1, now=NOW, seen=seen)
     )
     assert len([claim for claim in won if claim is not None]) == 1
     assert store.get(old.ref) is None
@@ -60,7 +60,7 @@ def test_a_stopped_slot_is_claimed_again_by_one_only() -> None:
 def test_an_instance_is_not_claimed_away_when_it_became_ready_meanwhile() -> None:
     seen = claimed()
     store.mark_ready(seen.ref, "10.0.0.1:8080", "token", NOW)
-    assert store.claim(VERSION, 0, location="/hello", capacity=1, now=NOW, seen=seen) is None
+    assert store.claim(VERSION, 0, app="/hello", capacity=1, now=NOW, seen=seen) is None
 
 
 def test_seats_never_exceed_capacity() -> None:
@@ -145,9 +145,7 @@ def test_an_instance_with_expired_seats_only_drains() -> None:
 def test_steps_of_an_older_instance_do_not_touch_a_newer_one() -> None:
     old = claimed().ref
     store.mark_stopped(old, {"error": "AppStartFailed", "cause": "no"}, NOW)
-    new = store.claim(
-        VERSION, 0, location="/hello", capacity=3, now=NOW, seen=store.in_slot(VERSION, 0)
-    )
+    new = store.claim(VERSION, 0, app="/hello", capacity=3, now=NOW, seen=store.in_slot(VERSION, 0))
     assert new is not None
     assert not store.mark_stopped(old, None, NOW)
     assert not store.mark_phase(old, Phase.APP)

@@ -86,7 +86,7 @@ def test_an_archived_app_has_no_instance_left_and_all_the_rest(world: SimulatedA
     refs = []
     for slot, (owner, version) in enumerate([(app, "old"), (app, "new"), (other, "new")]):
         claimed = store.claim(
-            f"{owner.app_id}.{version}", slot, location=owner.location, capacity=9, now=world.now
+            f"{owner.app_id}.{version}", slot, app=owner.location, capacity=9, now=world.now
         )
         assert claimed is not None
         starts.start(starts.Start(claimed.ref, "small"), settings.instance_state_machine, world.now)
@@ -94,7 +94,7 @@ def test_an_archived_app_has_no_instance_left_and_all_the_rest(world: SimulatedA
         store.mark_ready(claimed.ref, "10.0.0.1:8080", "token", world.now, task.arn)
         connections.add(f"c{slot}", claimed.ref, "s", world.now)
         refs.append(claimed.ref)
-    starting = store.claim(f"{app.app_id}.new", 5, location="/hello", capacity=9, now=world.now)
+    starting = store.claim(f"{app.app_id}.new", 5, app="/hello", capacity=9, now=world.now)
     assert starting is not None
     assert archive({"location": "/hello"}, settings, world.clock) == {"stopped": 3}
     assert [getattr(store.get(ref), "state", None) for ref in [*refs, starting.ref]] == [

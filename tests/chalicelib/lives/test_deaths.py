@@ -63,7 +63,7 @@ def detail(ref: InstanceRef, token: str = "ready-token") -> dict[str, Any]:  # n
 
 
 def started(ready: bool) -> InstanceRef:
-    claimed = store.claim("0123456789ab.v", 0, location="/hello", capacity=9, now=1.0)
+    claimed = store.claim("0123456789ab.v", 0, app="/hello", capacity=9, now=1.0)
     assert claimed is not None
     if ready:
         store.mark_ready(claimed.ref, "10.0.0.1:8080", "watch-token", 1.0, "task/1")
@@ -126,7 +126,7 @@ def test_the_end_of_an_older_task_does_not_touch_the_slots_new_instance(calls: C
     new = store.claim(
         "0123456789ab.v",
         0,
-        location="/hello",
+        app="/hello",
         capacity=9,
         now=1.0,
         seen=store.in_slot("0123456789ab.v", 0),

@@ -27,7 +27,7 @@ def world(dynamodb_calls: Counter[str], monkeypatch: pytest.MonkeyPatch) -> Simu
 
 @pytest.fixture
 def instance(world: SimulatedAws) -> Instance:
-    row = store.claim("a.v", 0, location="/a", capacity=1, now=world.now, size="small")
+    row = store.claim("a.v", 0, app="/a", capacity=1, now=world.now, size="small")
     assert row is not None
     settings = Settings.from_environment()
     starts.start(starts.Start(row.ref, "small"), settings.instance_state_machine, world.now)

@@ -34,7 +34,7 @@ pytestmark = pytest.mark.usefixtures("dynamodb_calls")
 
 def ready(seats: dict[str, float]) -> Instance:
     row = Instance(
-        VERSION, 0, instance_id="0011223344556677", location="/hello", state="READY", phase="app", secret="00", seats=seats, capacity=2,  # noqa: E501
+        VERSION, 0, instance_id="0011223344556677", app="/hello", state="READY", phase="app", secret="00", seats=seats, capacity=2,  # noqa: E501
         size="small", address="10.0.0.1:8080", claimed_at=NOW, ready_at=NOW,
     )  # fmt: skip
     row.save()

@@ -25,9 +25,7 @@ def app() -> App:
 
 
 def instance(app: App, version: str, slot: int, address: str | None) -> Instance:
-    claimed = store.claim(
-        f"{app.app_id}.{version}", slot, location=app.location, capacity=9, now=1.0
-    )
+    claimed = store.claim(f"{app.app_id}.{version}", slot, app=app.location, capacity=9, now=1.0)
     assert claimed is not None
     return store.mark_ready(claimed.ref, address, "token", 1.0) if address else claimed
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from chalicelib.aws import clients
-from chalicelib.aws.streams import Change
+from chalicelib.aws.streams import ItemChange
 from chalicelib.configuration.deployment import Settings
 from chalicelib.instances import store
 from chalicelib.instances.model import Instance, InstanceRef
@@ -35,7 +35,7 @@ def world(dynamodb_calls: Counter[str], monkeypatch: pytest.MonkeyPatch) -> Refu
 
 
 def claim(world: Refusing, number: int) -> Instance:
-    claimed = store.claim("a.v", number, location="/a", capacity=1, now=world.now, size="small")
+    claimed = store.claim("a.v", number, app="/a", capacity=1, now=world.now, size="small")
     assert claimed is not None
     return claimed
 
@@ -61,24 +61,24 @@ def test_a_claim_is_read_from_the_stream_once() -> None:
         "size": {"S": "small"},
     }
     record = {"eventName": "INSERT", "dynamodb": {"NewImage": new}}
-    assert starts.newly_claimed(Change.of(record)) == (("a.v", 0, "i1"), "small")
+    assert starts.newly_claimed(ItemChange.of(record)) == (("a.v", 0, "i1"), "small")
     moved = {
         "eventName": "MODIFY",
         "dynamodb": {"NewImage": {**new, "phase": {"S": "R"}}, "OldImage": new},
     }
-    assert starts.newly_claimed(Change.of(moved)) is None
+    assert starts.newly_claimed(ItemChange.of(moved)) is None
     again = {
         "eventName": "MODIFY",
         "dynamodb": {"NewImage": {**new, "instance_id": {"S": "i2"}}, "OldImage": new},
     }
-    assert starts.newly_claimed(Change.of(again)) == (("a.v", 0, "i2"), "small")
+    assert starts.newly_claimed(ItemChange.of(again)) == (("a.v", 0, "i2"), "small")
     ready = {
         "eventName": "MODIFY",
         "dynamodb": {"NewImage": {**new, "state": {"S": "READY"}}, "OldImage": new},
     }
-    assert starts.newly_claimed(Change.of(ready)) is None
+    assert starts.newly_claimed(ItemChange.of(ready)) is None
     assert (
-        starts.newly_claimed(Change.of({"eventName": "REMOVE", "dynamodb": {"OldImage": new}}))
+        starts.newly_claimed(ItemChange.of({"eventName": "REMOVE", "dynamodb": {"OldImage": new}}))
         is None
     )
 

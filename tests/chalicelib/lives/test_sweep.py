@@ -21,7 +21,7 @@ from chalicelib.lives import ending, starts, sweep
 from chalicelib.lives.repairs import (
     DRAIN_LIMIT,
     GRACE,
-    End,
+    EndInstance,
     SeenInstance,
     SeenTask,
     StartAgain,
@@ -56,7 +56,7 @@ class Life:
         self, world: SimulatedAws, settings: Settings, slot: int = 0, *, ready: bool = True
     ) -> None:
         claimed = store.claim(
-            "0123456789ab.v", slot, location="/hello", capacity=9, now=world.now, size="small"
+            "0123456789ab.v", slot, app="/hello", capacity=9, now=world.now, size="small"
         )
         assert claimed is not None
         self.ref = claimed.ref
@@ -102,9 +102,7 @@ def test_places_below_the_ceiling_follow_the_instances(
 
 
 def test_a_claim_that_the_stream_lost_is_started(world: SimulatedAws, settings: Settings) -> None:
-    lost = store.claim(
-        "0123456789ab.v", 0, location="/hello", capacity=9, now=world.now, size="small"
-    )
+    lost = store.claim("0123456789ab.v", 0, app="/hello", capacity=9, now=world.now, size="small")
     assert lost is not None
     assert sweep_twice(world, settings) == {}, "it is young"
     world.now += GRACE + 1
@@ -132,7 +130,7 @@ def test_an_overdue_start_is_given_up_with_its_state_machine_and_task(
     lost = Life(world, settings, ready=False)
     task = world.run_task_of(lost.ref, "start-token")
     world.now += START_LIMIT + 1
-    assert sweep_twice(world, settings) == {"End": 1}
+    assert sweep_twice(world, settings) == {"EndInstance": 1}
     assert (lost.row.state, lost.row.failure["error"]) == ("STOPPED", "StartLost")
     assert not task.running
     assert not world.executions[lost.ref.instance_id].running
@@ -147,7 +145,7 @@ def test_an_instance_whose_state_machine_ended_is_ended_and_its_visitors_told(
     assert not draining or store.drain(lost.ref, world.now)
     world.executions[lost.ref.instance_id].running = False
     world.now += GRACE + 1
-    assert sweep_twice(world, settings) == {"End": 1}
+    assert sweep_twice(world, settings) == {"EndInstance": 1}
     assert (lost.row.state, lost.row.failure["error"]) == ("STOPPED", "ExecutionLost")
     assert not lost.task.running
     assert [connection for connection, _ in world.posted] == ["c1"]
@@ -159,7 +157,7 @@ def test_an_instance_that_was_drained_and_never_stopped_gives_its_slot_back(
     lost = Life(world, settings)
     assert store.drain(lost.ref, world.now)
     world.now += DRAIN_LIMIT + 1
-    assert sweep_twice(world, settings) == {"End": 1}
+    assert sweep_twice(world, settings) == {"EndInstance": 1}
     assert (lost.row.state, lost.row.failure["error"]) == ("STOPPED", "DrainLost")
     assert not lost.task.running
 
@@ -170,7 +168,7 @@ def test_an_instance_whose_task_ended_without_an_event_is_ended(
     lost = Life(world, settings)
     lost.task.running = False
     world.now += GRACE + 1
-    assert sweep_twice(world, settings) == {"End": 1}
+    assert sweep_twice(world, settings) == {"EndInstance": 1}
     assert (lost.row.state, lost.row.failure["error"]) == ("STOPPED", "TaskDied")
     assert not world.executions[lost.ref.instance_id].running
 
@@ -203,7 +201,7 @@ def test_an_instance_of_an_archived_app_that_slipped_through_is_ended(
     apps.ensure("/hello", 1.0)
     slipped = Life(world, settings)
     life.archive("/hello", world.now)
-    assert sweep_twice(world, settings) == {"End": 1}
+    assert sweep_twice(world, settings) == {"EndInstance": 1}
     assert slipped.row.state == "STOPPED"
 
 
@@ -252,7 +250,7 @@ def test_no_repair_hurts_what_is_well(
     arns = {task.arn for task in tasks}
     for repair in repairs(rows, executions, tasks, archived, NOW):
         match repair:
-            case End(ref, state, _error, _cause):
+            case EndInstance(ref, state, _error, _cause):
                 row = by_id[ref.instance_id]
                 assert row.state == state != InstanceState.STOPPED
                 well = (
@@ -276,6 +274,6 @@ def test_no_repair_hurts_what_is_well(
     ended = [
         repair.ref
         for repair in repairs(rows, executions, tasks, archived, NOW)
-        if isinstance(repair, End | StartAgain)
+        if isinstance(repair, EndInstance | StartAgain)
     ]
     assert len(ended) == len(set(ended))

@@ -20,7 +20,7 @@ def clock() -> float:
 
 
 def started() -> InstanceRef:
-    claimed = store.claim("0123456789ab.v", 0, location="/hello", capacity=9, now=1.0)
+    claimed = store.claim("0123456789ab.v", 0, app="/hello", capacity=9, now=1.0)
     assert claimed is not None
     return claimed.ref
 

@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chalicelib import pages
-from chalicelib.pages import AppEntry, Entry, Page
+from chalicelib.pages import AppEntry, FolderLine, Page
 from chalicelib.pages.lookup import OWN, find, policy
 
 EVIL = (
@@ -77,7 +77,9 @@ def every_page(text: str) -> Iterable[Page]:
         ]
     )
     yield pages.no_machine(text)
-    yield pages.folder(text, [Entry(text, "/a")], [Entry("b", "b")])
+    yield pages.folder(text, [FolderLine(text, "a/")], [FolderLine("b", "b")])
+    yield pages.forbidden(text)
+    yield pages.nothing_here(text)
 
 
 def as_sent(text: str) -> str:

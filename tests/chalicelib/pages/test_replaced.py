@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from playwright.async_api import Request, Route, async_playwright, expect
 
 from chalicelib import pages
-from chalicelib.pages import Entry, Page
+from chalicelib.pages import FolderLine, Page
 from chalicelib.pages.handlebars import Template
 from chalicelib.pages.replaced import LARGEST, PAGES, Templates, faults
 from chalicelib.visits.answer import Answer
@@ -123,8 +123,7 @@ def test_a_template_that_is_wrong_is_named_with_its_line_and_others_are_not_read
 
 
 def test_a_page_that_gets_too_large_makes_way_for_sheens_own() -> None:
-    files = [Entry(str(n), str(n)) for n in range(200)]
-    own = pages.folder("many", [], files)
+    own = pages.folder("many", [], [FolderLine(str(n), str(n)) for n in range(200)])
     each = "{{#each @root.files}}"
     source = each * 4 + "x" + "{{/each}}" * 4
     assert own.by(Templates({"directoryIndex": source})) is own

@@ -7,12 +7,12 @@ from chalicelib.instances.lease import Expired, live
 from chalicelib.instances.state import START_LIMIT, InstanceState
 from chalicelib.scheduler.decision import (
     AFTER_FAILURE,
+    Candidate,
     Claim,
-    Full,
-    Limits,
-    Place,
+    InstanceLimits,
     Seat,
-    Wait,
+    VersionFull,
+    WaitForSlot,
     ahead,
     decide,
     sleeps,
@@ -28,10 +28,10 @@ leases = st.dictionaries(
 
 
 @st.composite
-def slots(draw: st.DrawFn) -> list[Place]:
+def slots(draw: st.DrawFn) -> list[Candidate]:
     used = draw(st.sets(st.integers(0, 5), max_size=6))
     return [
-        Place(
+        Candidate(
             slot,
             f"id{slot}",
             draw(st.sampled_from(list(InstanceState))),
@@ -44,10 +44,10 @@ def slots(draw: st.DrawFn) -> list[Place]:
     ]
 
 
-limits = st.builds(Limits, st.integers(1, 6), st.integers(1, 7), st.floats(0, 1))
+limits = st.builds(InstanceLimits, st.integers(1, 6), st.integers(1, 7), st.floats(0, 1))
 
 
-def free(places: list[Place], max_instances: int) -> int:
+def free(places: list[Candidate], max_instances: int) -> int:
     ready = [
         place
         for place in places
@@ -58,7 +58,7 @@ def free(places: list[Place], max_instances: int) -> int:
 
 @given(slots(), limits, st.integers(0, 8))
 def test_a_decision_can_always_be_carried_out(
-    places: list[Place], limits: Limits, before: int
+    places: list[Candidate], limits: InstanceLimits, before: int
 ) -> None:
     max_instances = limits.max_instances
     by_slot = {place.slot: place for place in places}
@@ -87,10 +87,10 @@ def test_a_decision_can_always_be_carried_out(
                 assert place.state == InstanceState.STOPPED or (
                     place.state == InstanceState.STARTING and place.claimed_at < NOW - START_LIMIT
                 )
-        case Wait(slot):
+        case WaitForSlot(slot):
             assert by_slot[slot].state in (InstanceState.STARTING, InstanceState.DRAINING)
             assert slot < max_instances
-        case Full():
+        case VersionFull():
             usable = [place for place in places if place.slot < max_instances]
             assert len(usable) == max_instances
             assert all(
@@ -103,7 +103,9 @@ def test_a_decision_can_always_be_carried_out(
 
 
 @given(slots(), limits)
-def test_what_is_claimed_ahead_is_within_the_limits(places: list[Place], limits: Limits) -> None:
+def test_what_is_claimed_ahead_is_within_the_limits(
+    places: list[Candidate], limits: InstanceLimits
+) -> None:
     claims = ahead(places, NOW, limits)
     by_slot = {place.slot: place for place in places}
     living = [
@@ -139,8 +141,8 @@ def test_as_visitors_come_there_are_never_more_instances_than_the_load_asks_for(
     most: int, capacity: int, load: float
 ) -> None:
     """Visitors come one by one, and each instance is ready as soon as it is claimed."""
-    limits = Limits(most, 1, load)
-    places = [Place(0, "id0", InstanceState.READY, {}, capacity, NOW)]
+    limits = InstanceLimits(most, 1, load)
+    places = [Candidate(0, "id0", InstanceState.READY, {}, capacity, NOW)]
     for visitor in range(most * capacity):
         match decide(places, NOW, limits):
             case Seat(slot, None):
@@ -149,7 +151,7 @@ def test_as_visitors_come_there_are_never_more_instances_than_the_load_asks_for(
                 )
             case Claim(slot, None):
                 places.append(
-                    Place(
+                    Candidate(
                         slot,
                         f"id{slot}",
                         InstanceState.READY,
@@ -161,7 +163,7 @@ def test_as_visitors_come_there_are_never_more_instances_than_the_load_asks_for(
             case other:
                 raise AssertionError(f"visitor {visitor} of {most * capacity} gets {other}")
         places += [
-            Place(claim.slot, f"id{claim.slot}", InstanceState.READY, {}, capacity, NOW)
+            Candidate(claim.slot, f"id{claim.slot}", InstanceState.READY, {}, capacity, NOW)
             for claim in ahead(places, NOW, limits)
         ]
         taken = visitor + 1
@@ -171,62 +173,64 @@ def test_as_visitors_come_there_are_never_more_instances_than_the_load_asks_for(
             or taken > load * capacity * (len(places) - 1)
             or taken > capacity * (len(places) - 1)
         )
-    assert decide(places, NOW, limits) == Full(most * capacity)
+    assert decide(places, NOW, limits) == VersionFull(most * capacity)
 
 
 def place(
     slot: int, state: InstanceState, seats: int = 0, lease: float = NOW + 9, claimed_at: float = NOW
-) -> Place:
-    return Place(slot, f"id{slot}", state, {f"s{n}": lease for n in range(seats)}, 2, claimed_at)
+) -> Candidate:
+    return Candidate(
+        slot, f"id{slot}", state, {f"s{n}": lease for n in range(seats)}, 2, claimed_at
+    )
 
 
 def test_the_first_visitor_claims_the_first_slot() -> None:
-    assert decide([], NOW, Limits(1)) == Claim(0, None)
+    assert decide([], NOW, InstanceLimits(1)) == Claim(0, None)
 
 
 def test_the_second_visitor_waits_for_the_first_ones_instance() -> None:
-    assert decide([place(0, InstanceState.STARTING)], NOW, Limits(4)) == Wait(0)
+    assert decide([place(0, InstanceState.STARTING)], NOW, InstanceLimits(4)) == WaitForSlot(0)
 
 
 def test_fewest_sessions_first() -> None:
     assert decide(
-        [place(0, InstanceState.READY, 1), place(1, InstanceState.READY)], NOW, Limits(2)
+        [place(0, InstanceState.READY, 1), place(1, InstanceState.READY)], NOW, InstanceLimits(2)
     ) == Seat(1, None)
 
 
 def test_one_that_proved_gone_is_tried_again_only_when_there_is_no_other() -> None:
     gone, other = place(0, InstanceState.READY), place(1, InstanceState.READY, 1)
-    assert decide([gone, other], NOW, Limits(2), gone={"id0"}) == Seat(1, None)
-    assert decide([gone], NOW, Limits(2), gone={"id0"}) == Claim(1, None)
-    assert decide([gone], NOW, Limits(1), gone={"id0"}) == Seat(0, None)
+    assert decide([gone, other], NOW, InstanceLimits(2), gone={"id0"}) == Seat(1, None)
+    assert decide([gone], NOW, InstanceLimits(2), gone={"id0"}) == Claim(1, None)
+    assert decide([gone], NOW, InstanceLimits(1), gone={"id0"}) == Seat(0, None)
 
 
 def test_a_full_app_starts_another_instance_while_it_may() -> None:
     full = [place(0, InstanceState.READY, 2)]
-    assert decide(full, NOW, Limits(2)) == Claim(1, None)
-    assert decide(full, NOW, Limits(1)) == Full(2)
+    assert decide(full, NOW, InstanceLimits(2)) == Claim(1, None)
+    assert decide(full, NOW, InstanceLimits(1)) == VersionFull(2)
 
 
 def test_a_full_row_with_an_expired_lease_has_room() -> None:
-    assert decide([place(0, InstanceState.READY, 2, lease=NOW)], NOW, Limits(1)) == Seat(
+    assert decide([place(0, InstanceState.READY, 2, lease=NOW)], NOW, InstanceLimits(1)) == Seat(
         0, Expired("s0", NOW)
     )
 
 
 def test_a_start_that_nobody_follows_is_claimed_again() -> None:
     assert decide(
-        [place(0, InstanceState.STARTING, claimed_at=NOW - START_LIMIT - 1)], NOW, Limits(1)
+        [place(0, InstanceState.STARTING, claimed_at=NOW - START_LIMIT - 1)], NOW, InstanceLimits(1)
     ) == Claim(0, "id0")
 
 
 def test_a_draining_instance_is_waited_for_only_when_there_is_no_other_slot() -> None:
     draining = [place(0, InstanceState.DRAINING)]
-    assert decide(draining, NOW, Limits(1)) == Wait(0)
-    assert decide(draining, NOW, Limits(2)) == Claim(1, None)
+    assert decide(draining, NOW, InstanceLimits(1)) == WaitForSlot(0)
+    assert decide(draining, NOW, InstanceLimits(2)) == Claim(1, None)
 
 
 def test_the_first_visit_starts_as_many_as_the_app_wants() -> None:
-    limits = Limits(max_instances=4, start_count=3)
+    limits = InstanceLimits(max_instances=4, start_count=3)
     assert ahead([place(0, InstanceState.STARTING)], NOW, limits) == (
         Claim(1, None),
         Claim(2, None),
@@ -238,7 +242,7 @@ def test_the_first_visit_starts_as_many_as_the_app_wants() -> None:
 
 
 def test_the_visit_that_wakes_an_app_by_a_spare_starts_as_many_as_the_app_wants() -> None:
-    limits = Limits(max_instances=4, start_count=3)
+    limits = InstanceLimits(max_instances=4, start_count=3)
     spare = [place(0, InstanceState.READY, 1)]
     assert ahead(spare, NOW, limits, woken=True) == (Claim(1, None), Claim(2, None))
     assert ahead(spare, NOW, limits) == ()
@@ -250,7 +254,7 @@ def test_the_visit_that_wakes_an_app_by_a_spare_starts_as_many_as_the_app_wants(
 
 
 def test_a_further_instance_comes_before_the_seats_run_out() -> None:
-    limits = Limits(max_instances=3, load_factor=0.5)
+    limits = InstanceLimits(max_instances=3, load_factor=0.5)
     assert ahead([place(0, InstanceState.READY, 1)], NOW, limits) == ()
     assert ahead([place(0, InstanceState.READY, 2)], NOW, limits) == (Claim(1, None),)
     assert (
@@ -260,7 +264,7 @@ def test_a_further_instance_comes_before_the_seats_run_out() -> None:
 
 
 def test_a_broken_app_is_not_started_over_and_over_by_its_visitors_load() -> None:
-    limits = Limits(max_instances=3, load_factor=0.5)
+    limits = InstanceLimits(max_instances=3, load_factor=0.5)
     failed = place(1, InstanceState.STOPPED)._replace(failed_at=NOW - 5)
     assert ahead([place(0, InstanceState.READY, 2), failed], NOW, limits) == ()
     assert ahead(
@@ -272,6 +276,6 @@ def test_a_broken_app_is_not_started_over_and_over_by_its_visitors_load() -> Non
 
 def test_who_comes_first_has_the_seat() -> None:
     one_free = [place(0, InstanceState.READY, 1)]
-    assert decide(one_free, NOW, Limits(1), before=0) == Seat(0, None)
-    assert decide(one_free, NOW, Limits(1), before=1) == Full(2)
-    assert decide(one_free, NOW, Limits(2), before=1) == Claim(1, None)
+    assert decide(one_free, NOW, InstanceLimits(1), before=0) == Seat(0, None)
+    assert decide(one_free, NOW, InstanceLimits(1), before=1) == VersionFull(2)
+    assert decide(one_free, NOW, InstanceLimits(2), before=1) == Claim(1, None)

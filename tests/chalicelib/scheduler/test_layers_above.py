@@ -51,7 +51,7 @@ def test_a_session_never_gets_layers_older_than_its_lambda_knows_and_none_come_b
     """Lambdas that learn of changes at different times visit one instance.
 
     Its agent (``known``) reads the row when a page names a later change, as
-    :meth:`agent.life.served.Served.catch_up_with` does.
+    :meth:`agent.life.served.ServedApp.catch_up_with` does.
     """
     empty_tables()
     changes = [change(number, timeout) for number, timeout in enumerate(timeouts)]

@@ -15,9 +15,9 @@ from chalicelib.syncs.decision import (
     Finish,
     GiveUp,
     Pause,
-    Seen,
+    RunFacts,
+    TaskWork,
     Transfer,
-    Work,
     decide,
 )
 from chalicelib.syncs.model import Way
@@ -25,7 +25,7 @@ from chalicelib.syncs.model import Way
 WHY = st.sampled_from(["", "It failed."])
 STEPS = st.lists(st.sampled_from(["prepare-0.0", "copy-1.0", "transfer-1.0", APPS]), unique=True)
 SEEN = st.builds(
-    Seen,
+    RunFacts,
     st.sampled_from(Way),
     st.booleans(),
     st.booleans(),
@@ -40,16 +40,16 @@ SEEN = st.builds(
 
 
 @given(SEEN)
-def test_a_decision_can_always_be_carried_out(seen: Seen) -> None:
+def test_a_decision_can_always_be_carried_out(seen: RunFacts) -> None:
     match decide(seen):
         case Transfer():
             assert seen.way is Way.TRANSFER, "DataSync never touches urgent files"
             assert seen.asked and seen.folder_ready
-        case Work(work="prepare"):
+        case TaskWork(work="prepare"):
             assert seen.way is Way.TRANSFER and not seen.folder_ready
-        case Work(work="copy"):
+        case TaskWork(work="copy"):
             assert seen.way is Way.COPY and seen.asked
-        case Work(work="apps", gave_up=gave_up):
+        case TaskWork(work="apps", gave_up=gave_up):
             assert seen.publishes and seen.changed and APPS not in seen.steps
             assert gave_up == seen.failed
         case Pause(seconds=seconds, why=why):
@@ -62,7 +62,7 @@ def test_a_decision_can_always_be_carried_out(seen: Seen) -> None:
 
 
 @given(SEEN)
-def test_a_run_that_succeeds_owes_nothing(seen: Seen) -> None:
+def test_a_run_that_succeeds_owes_nothing(seen: RunFacts) -> None:
     if decide(seen) == Finish():
         assert not seen.owes_apps
         assert seen.way is Way.COPY or (not seen.asked and seen.folder_ready)
@@ -70,14 +70,14 @@ def test_a_run_that_succeeds_owes_nothing(seen: Seen) -> None:
 
 
 @given(SEEN)
-def test_what_is_urgent_is_copied_or_its_run_says_why_not(seen: Seen) -> None:
+def test_what_is_urgent_is_copied_or_its_run_says_why_not(seen: RunFacts) -> None:
     urgent = seen._replace(way=Way.COPY, asked=True)
     if not urgent.has_copied:
         assert decide(urgent) != Finish()
 
 
 @given(SEEN)
-def test_changes_are_published_before_a_run_gives_up(seen: Seen) -> None:
+def test_changes_are_published_before_a_run_gives_up(seen: RunFacts) -> None:
     if isinstance(decide(seen), GiveUp) and not seen.gave_up:
         assert not seen.owes_apps
 
@@ -97,8 +97,8 @@ class World:
     steps: list[str] = field(default_factory=list)
     served: int = 0
 
-    def seen(self, failed: str = "") -> Seen:
-        return Seen(
+    def seen(self, failed: str = "") -> RunFacts:
+        return RunFacts(
             self.way,
             self.served < self.asked,
             self.ready,
@@ -117,10 +117,10 @@ class World:
             case Pause():
                 self.attempt += 1
                 return ""
-            case Work(gave_up=gave_up):
+            case TaskWork(gave_up=gave_up):
                 self.gave_up = gave_up
-        assert isinstance(decision, Work | Transfer)
-        work = decision.work if isinstance(decision, Work) else "transfer"
+        assert isinstance(decision, TaskWork | Transfer)
+        work = decision.work if isinstance(decision, TaskWork) else "transfer"
         self.changed |= changes and work in (COPY, "transfer")
         taken = self.asked
         self.asked += more

@@ -33,7 +33,7 @@ def test_an_event_gives_the_very_key() -> None:
             "detail-type": "Object Created",
             "detail": {"bucket": {"name": "b"}, "object": {"key": key, "size": 5}},
         }
-        assert keys.written(event) == keys.Written("b", key, 5)
+        assert keys.written(event) == keys.WrittenObject("b", key, 5)
 
 
 @given(st.lists(KEYS, min_size=1, max_size=6), KEYS)

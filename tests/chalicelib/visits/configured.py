@@ -26,9 +26,11 @@ def apply(
     text: str,
     configuration_id: str = "1",
     templates: Mapping[str, Mapping[str, str]] | None = None,
+    health_checks: Mapping[str, str] | None = None,
 ) -> None:
     """Let a configuration hold."""
-    contents.put(BUCKET, configuration_id, Content(FILE, text, templates or {}), None)
+    content = Content(FILE, text, templates or {}, health_checks or {})
+    contents.put(BUCKET, configuration_id, content, None)
     ConfigurationRow(*POINTER, configuration=configuration_id, number=1).save()
     lambdas.here.configuration.forget()
 
@@ -84,7 +86,7 @@ def run(app: App, agent: StandinAgent) -> None:
     """Run an app at an agent."""
     version = str(VersionId(app.app_id, str(app.active_version)))
     now = lambdas.here.clock()
-    claimed = store.claim(version, 0, location=app.name, capacity=9999, now=now)
+    claimed = store.claim(version, 0, app=app.name, capacity=9999, now=now)
     if claimed is not None:
         store.mark_ready(claimed.ref, agent.address, "token", now)
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import app as lambdas
+from chalicelib import version
 from chalicelib.apps import directory, life, versions
 from chalicelib.apps import store as apps
 from chalicelib.apps.model import App
@@ -69,9 +70,7 @@ def published(location: str = "/hello", **settings: object) -> str:
 
 
 def running(version_id: str, agent: StandinAgent, slot: int = 0) -> Instance:
-    claimed = store.claim(
-        version_id, slot, location="/hello", capacity=100, now=lambdas.here.clock()
-    )
+    claimed = store.claim(version_id, slot, app="/hello", capacity=100, now=lambdas.here.clock())
     assert claimed is not None
     return store.mark_ready(claimed.ref, agent.address, "token", lambdas.here.clock())
 
@@ -406,7 +405,7 @@ def test_a_deployment_with_no_machine_left_says_so(monkeypatch: pytest.MonkeyPat
 
 def test_a_full_app_says_so(agent: StandinAgent) -> None:
     version_id = published(simple_scheduler=1)
-    claimed = store.claim(version_id, 0, location="/hello", capacity=1, now=lambdas.here.clock())
+    claimed = store.claim(version_id, 0, app="/hello", capacity=1, now=lambdas.here.clock())
     assert claimed is not None
     store.mark_ready(claimed.ref, agent.address, "token", 1.0)
     assert ask("GET", "/hello/", BROWSER)["statusCode"] == 200
@@ -611,10 +610,24 @@ def test_however_many_ask_for_what_anybody_may_see_the_tables_are_read_once(
 def test_the_health_check_counts(agent: StandinAgent) -> None:
     running(published(), agent)
     ask("GET", "/hello/", BROWSER)
-    assert (
-        body_of(ask("GET", "/__health-check__"))
-        == b"active-connections: 1\nactive-apps: 1\nactive-processes: 1\n"
-    )
+    assert body_of(ask("GET", "/__health-check__")).decode().splitlines() == [
+        f"server-version: {version.VERSION}",
+        "active-connections: 1",
+        "active-apps: 1",
+        "active-processes: 1",
+        "cpu-percent: 0",
+        "memory-percent: 0",
+        "swap-percent: 0",
+        "load-average: 0",
+    ]
+    assert ask("GET", "/__health-check__/json")["statusCode"] == 404
+
+
+def test_ping_is_answered_unless_something_else_is_there(agent: StandinAgent) -> None:
+    answer = ask("GET", "/ping")
+    assert (answer["statusCode"], body_of(answer)) == (200, b"OK")
+    published("/ping")
+    assert ask("GET", "/ping", BROWSER)["statusCode"] == 307
 
 
 def test_an_agent_that_is_gone_is_looked_up_again(agent: StandinAgent) -> None:
@@ -623,7 +636,7 @@ def test_an_agent_that_is_gone_is_looked_up_again(agent: StandinAgent) -> None:
     ask("GET", "/hello/", BROWSER)
     store.mark_stopped(first.ref, None, 1.0)
     second = store.claim(
-        version_id, 0, location="/hello", capacity=9, now=1.0, seen=store.in_slot(version_id, 0)
+        version_id, 0, app="/hello", capacity=9, now=1.0, seen=store.in_slot(version_id, 0)
     )
     assert second is not None
     store.mark_ready(second.ref, agent.address, "token", 1.0)

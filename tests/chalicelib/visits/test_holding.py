@@ -107,7 +107,7 @@ def test_a_start_that_fails_ends_the_waiting_and_is_not_begun_again_and_again() 
 
 def test_a_slot_that_becomes_free_meanwhile_is_claimed() -> None:
     one = AppSettings()
-    claimed = store.claim(VERSION, 0, location="/hello", capacity=9, now=NOW)
+    claimed = store.claim(VERSION, 0, app="/hello", capacity=9, now=NOW)
     assert claimed is not None
     store.mark_ready(claimed.ref, "10.0.0.1:8080", "token", NOW)
     assert store.drain(claimed.ref, NOW)

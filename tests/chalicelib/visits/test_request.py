@@ -3,7 +3,7 @@
 from typing import Any
 
 from chalicelib.visits.request import EDGE_HEADER, VisitorRequest
-from chalicelib.visits.routing import Redirect, destination
+from chalicelib.visits.routing import SlashRedirect, destination
 
 
 def event(headers: dict[str, list[str]]) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def test_the_stage_alone_without_a_slash_is_the_root_below_the_stage() -> None:
     stage_only = event({}) | {"path": "/", "requestContext": {"path": "/__live", "requestId": "1"}}
     request = VisitorRequest.from_event(stage_only)
     assert (request.base, request.path, request.bare) == ("/__live", "/", True)
-    assert destination(request, "/", "/") == Redirect("/__live/"), (
+    assert destination(request, "/", "/") == SlashRedirect("/__live/"), (
         "relative URLs of an app at the root lead nowhere from /__live"
     )
     with_slash = stage_only | {"requestContext": {"path": "/__live/", "requestId": "1"}}

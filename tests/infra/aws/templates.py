@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from infra.aws.synth import Template
+from infra.aws.synth import StackTemplate
 
-Templates = Mapping[str, list[Template]]
+Templates = Mapping[str, list[StackTemplate]]
 
 
-def resources(templates: list[Template], kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def resources(templates: list[StackTemplate], kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the resources of a type by stack and logical name."""
     for template in templates:
         for name, resource in template.body["Resources"].items():

@@ -12,14 +12,14 @@ from botocore.exceptions import ClientError
 
 from infra.aws.base import raise_base
 from infra.aws.errors import DeployError
-from infra.aws.image import DOCKERFILE, Pushed, tag_of
+from infra.aws.image import DOCKERFILE, PushedImage, tag_of
 from infra.aws.scan import PATIENCE_SECONDS, scan_lines
 from infra.declared import TREE
 
 NEW = f"sha256:{'a' * 64}"
 OLD_IMAGE, NEW_IMAGE = (
-    Pushed("agent-1", "r@sha256:1", anew=False),
-    Pushed("agent-1", "r@sha256:1", anew=True),
+    PushedImage("agent-1", "r@sha256:1", anew=False),
+    PushedImage("agent-1", "r@sha256:1", anew=True),
 )
 
 
@@ -87,7 +87,7 @@ class Ecr:
         return answer
 
 
-def lines(ecr: Ecr, image: Pushed) -> list[str]:
+def lines(ecr: Ecr, image: PushedImage) -> list[str]:
     return list(
         scan_lines(
             ecr, "1.dkr.ecr.eu-central-1.amazonaws.com/sheen-prod", image, lambda _seconds: None, 5

@@ -9,14 +9,14 @@ from botocore.exceptions import ClientError
 
 from infra.aws.cloudformation import MOST_TEMPLATE_BYTES, Stacks
 from infra.aws.errors import DeployError
-from infra.aws.synth import Template
+from infra.aws.synth import StackTemplate
 
 NAME = "sheen-prod-data"
 TABLE = {
     "Type": "AWS::DynamoDB::Table",
     "Properties": {"TableName": "apps", "DeletionProtectionEnabled": True},
 }
-TEMPLATE = Template(
+TEMPLATE = StackTemplate(
     NAME,
     "eu-central-1",
     {"Resources": {"Bundles": {"Type": "AWS::S3::Bucket"}, "AppsTable": TABLE}},
@@ -94,7 +94,7 @@ class CloudFormation:
 
 
 def put(
-    client: CloudFormation, template: Template = TEMPLATE, *, protected: bool = True
+    client: CloudFormation, template: StackTemplate = TEMPLATE, *, protected: bool = True
 ) -> dict[str, str]:
     stacks = Stacks(client, lambda _line: None, lambda _seconds: None)
     return stacks.put(
@@ -185,7 +185,7 @@ def test_a_failure_tells_the_resources_reasons() -> None:
 
 def test_a_template_too_large_for_a_request_goes_by_the_bucket() -> None:
     client = CloudFormation()
-    large = Template(
+    large = StackTemplate(
         NAME, "eu-central-1", {"Resources": {}, "Description": "x" * MOST_TEMPLATE_BYTES}
     )
     put(client, large)

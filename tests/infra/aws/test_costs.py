@@ -7,7 +7,7 @@ import pytest
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
 from infra.aws import costs
-from infra.aws.cloudformation import REPLACING, Change, compare
+from infra.aws.cloudformation import REPLACING, ResourceChange, compare
 from infra.aws.plan import cost_lines, plan_lines
 from infra.aws.settings import Stage, load
 from infra.declared import DECLARED, MACHINES, TREE
@@ -141,7 +141,9 @@ def test_the_plan_says_what_changes_and_warns_of_what_holds_data() -> None:
         ("Add", "More"),
     ]
     lines = list(
-        plan_lines({"a": [], "b": changes, "c": [Change("Add", "X", "AWS::SQS::Queue")] * 2})
+        plan_lines(
+            {"a": [], "b": changes, "c": [ResourceChange("Add", "X", "AWS::SQS::Queue")] * 2}
+        )
     )
     assert lines[:-2] == [
         "a: no change",

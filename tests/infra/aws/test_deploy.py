@@ -19,7 +19,7 @@ from infra.aws.deploy import Aws
 from infra.aws.errors import DeployError
 from infra.aws.image import MADE_OF, push_images, tag_of
 from infra.aws.settings import load
-from infra.aws.synth import Template, synthesise
+from infra.aws.synth import StackTemplate, synthesise
 from infra.declared import DECLARED, TREE
 from tests.infra.aws.account import Account
 
@@ -308,7 +308,9 @@ def test_a_zones_name_servers_are_told_before_the_step_that_waits_for_them(
         Stacks, "put", lambda _stacks, template, _parameters, **_other: outputs[template.stack]
     )
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    every = [steps.Stack(Template(name, "us-east-1", {"Resources": {}})) for name in outputs]
+    every = [
+        steps.DeployStack(StackTemplate(name, "us-east-1", {"Resources": {}})) for name in outputs
+    ]
     said = list[str]()
     steps.run(every, Aws(load("full"), said.append), {}, said.append)
     [told] = [

@@ -19,7 +19,7 @@ from infra import chalice
 from infra.aws.image import image_parameter
 from infra.aws.place import aws_place
 from infra.aws.settings import Stage, Storage
-from infra.aws.synth import Template, synthesise
+from infra.aws.synth import StackTemplate, synthesise
 from infra.aws.triggers import set_triggers
 from infra.declared import DECLARED
 from infra.declared.tasks import DROPPED_CAPABILITIES, task_log_group
@@ -83,7 +83,7 @@ class Recorder:
 
 
 @pytest.fixture(scope="module")
-def templates(tmp_path_factory: pytest.TempPathFactory) -> list[Template]:
+def templates(tmp_path_factory: pytest.TempPathFactory) -> list[StackTemplate]:
     return synthesise(STAGE, tmp_path_factory.mktemp("local"))
 
 
@@ -121,7 +121,7 @@ def resolved(value: Any) -> Any:
 
 
 def test_tables_have_the_same_keys_indexes_expiry_and_streams(
-    created: Recorder, templates: list[Template]
+    created: Recorder, templates: list[StackTemplate]
 ) -> None:
     here = {table["TableName"]: table for table in created.of("CreateTable")}
     expiry = {
@@ -145,7 +145,7 @@ def test_tables_have_the_same_keys_indexes_expiry_and_streams(
 
 
 def test_the_bucket_expires_the_same_and_lets_the_same_pages_in(
-    created: Recorder, templates: list[Template]
+    created: Recorder, templates: list[StackTemplate]
 ) -> None:
     [bucket] = [one["Properties"] for _, one in resources(templates, "AWS::S3::Bucket")]
     assert bucket["BucketName"] == LOCAL.bucket
@@ -171,7 +171,7 @@ def test_the_bucket_expires_the_same_and_lets_the_same_pages_in(
 
 
 def test_log_groups_keep_what_they_get_as_long(
-    created: Recorder, templates: list[Template]
+    created: Recorder, templates: list[StackTemplate]
 ) -> None:
     here = {one["logGroupName"]: one["retentionInDays"] for one in created.of("PutRetentionPolicy")}
     assert here.keys() == {one["logGroupName"] for one in created.of("CreateLogGroup")}
@@ -185,7 +185,7 @@ def test_log_groups_keep_what_they_get_as_long(
     } == here
 
 
-def test_topics_are_the_same(created: Recorder, templates: list[Template]) -> None:
+def test_topics_are_the_same(created: Recorder, templates: list[StackTemplate]) -> None:
     here = [topic["Name"] for topic in created.of("CreateTopic")]
     assert here == [
         topic["Properties"]["TopicName"] for _, topic in resources(templates, "AWS::SNS::Topic")
@@ -219,7 +219,7 @@ def test_streams_are_read_the_same() -> None:
     assert here == list(mappings.told.values())
 
 
-def test_state_machines_are_the_same(created: Recorder, templates: list[Template]) -> None:
+def test_state_machines_are_the_same(created: Recorder, templates: list[StackTemplate]) -> None:
     here = {
         machine["name"]: json.loads(machine["definition"])
         for machine in created.of("CreateStateMachine")
@@ -233,7 +233,7 @@ def test_state_machines_are_the_same(created: Recorder, templates: list[Template
     assert here == there
 
 
-def test_rules_have_the_same_patterns_and_targets(templates: list[Template]) -> None:
+def test_rules_have_the_same_patterns_and_targets(templates: list[StackTemplate]) -> None:
     nothing = cast(Package, SimpleNamespace(rules=()))
     bus = Stack(LocalSettings())._rules(nothing)
     here = {
@@ -253,7 +253,7 @@ def test_rules_have_the_same_patterns_and_targets(templates: list[Template]) -> 
 
 
 def test_task_definitions_have_the_same_images_commands_sizes_and_variables(
-    templates: list[Template],
+    templates: list[StackTemplate],
 ) -> None:
     here = {task.family: task for task in task_definitions(DECLARED, LOCAL)}
     images = {LOCAL.name(task.name): task for task in DECLARED.task_definitions}
@@ -299,7 +299,7 @@ def test_functions_have_the_same_variables() -> None:
             assert here[name] == there[name], (function.name, name)
 
 
-def test_roles_allow_the_same(templates: list[Template]) -> None:
+def test_roles_allow_the_same(templates: list[StackTemplate]) -> None:
     """The local stack holds every component to these statements; AWS's roles have them, and beside
     them only what ECS and EFS want.
     """

@@ -121,6 +121,17 @@ def test_the_full_example_and_the_shared_one_together_show_every_setting() -> No
             "edge.waf.allowed_ips is ['all']; it must be each a block",
         ),
         (
+            REGION + '[edge]\ndomain = "a.example.org"\ndomains = ["a.example.org"]',
+            "edge.domains repeats a domain; name each once, without edge.domain",
+        ),
+        (
+            REGION
+            + '[edge]\ndomain = "a.example.org"\ndomains = ['
+            + ", ".join(f'"a{n}.example.org"' for n in range(10))
+            + "]",
+            "edge.domains has 10 domains; one certificate has at most 9 besides edge.domain",
+        ),
+        (
             REGION + '[edge]\ndomain = "a.example.org"\ncountries = ["DE"]',
             "edge.countries is set without [edge.waf]",
         ),

@@ -15,19 +15,19 @@ from infra.aws.steps import (
     DeleteFunctions,
     DeleteSecret,
     DeleteStack,
+    DeployFunctions,
+    DeployStack,
     EndTransfers,
     EndWork,
-    Functions,
-    Image,
     Known,
     LinkedRole,
+    PushImage,
     Secret,
-    Stack,
     Step,
     Tags,
     Triggers,
 )
-from infra.aws.synth import Template
+from infra.aws.synth import StackTemplate
 
 ORDER = (
     "network",
@@ -45,8 +45,10 @@ ORDER = (
 FULL = load("full")
 
 
-def template(name: str, **parameters: Any) -> Template:
-    return Template(f"sheen-full-{name}", "eu-west-1", {"Resources": {}, "Parameters": parameters})
+def template(name: str, **parameters: Any) -> StackTemplate:
+    return StackTemplate(
+        f"sheen-full-{name}", "eu-west-1", {"Resources": {}, "Parameters": parameters}
+    )
 
 
 TEMPLATES = [template(name) for name in ORDER]
@@ -78,11 +80,11 @@ def test_what_functions_need_comes_before_them_and_what_needs_them_after() -> No
     assert titles(every) == [
         LinkedRole().title,  # long before the cluster
         *("network", "data", "storage", "roles", "functions"),
-        Image().title,
+        PushImage().title,
         Secret().title,  # functions know CloudFront by it
-        Functions().title,
+        DeployFunctions().title,
         "roles",  # now that the WebSocket API has an id
-        Functions().title,
+        DeployFunctions().title,
         Tags().title,
         Triggers().title,
         *("compute", "orchestration", "zone", "guard", "edge", "alarms"),
@@ -109,9 +111,13 @@ def test_it_is_taken_down_the_other_way_round_and_what_was_published_is_kept() -
 def test_every_step_knows_what_those_before_found_out() -> None:
     fake = Fake()
     known = steps.run(
-        [Image(), Functions(), Triggers()], fake, {"Account": "1"}, lambda _line: None
+        [PushImage(), DeployFunctions(), Triggers()], fake, {"Account": "1"}, lambda _line: None
     )
-    assert fake.known[2] == {"Account": "1", Image().title: "done", Functions().title: "done"}
+    assert fake.known[2] == {
+        "Account": "1",
+        PushImage().title: "done",
+        DeployFunctions().title: "done",
+    }
     assert known == {**fake.known[2], Triggers().title: "done"}
 
 
@@ -148,17 +154,17 @@ def test_a_stack_gets_what_is_known_of_its_parameters_and_says_what_is_missing()
 
 
 def test_every_parameter_of_every_stage_is_found_out_before_its_stack(
-    templates: Mapping[str, list[Template]],
+    templates: Mapping[str, list[StackTemplate]],
 ) -> None:
     found_by = {
-        Image: {"AgentImage", "BuildsImage"},
-        Functions: {"RestApi", "WebsocketApi"},
+        PushImage: {"AgentImage", "BuildsImage"},
+        DeployFunctions: {"RestApi", "WebsocketApi"},
         Secret: {"EdgeSecret"},
     }
     for name, every in templates.items():
         known: dict[str, str] = {}
         for step in steps.deployment(load(name), every):
-            if isinstance(step, Stack):
+            if isinstance(step, DeployStack):
                 parameters_of(step.template, known)
                 known |= dict.fromkeys(step.template.body.get("Outputs", {}), "")
             known |= dict.fromkeys(found_by.get(type(step), ()), "")

@@ -22,7 +22,7 @@ from botocore.credentials import Credentials
 
 from tasks.mirror import s3
 from tasks.mirror.s3 import Bucket, ReadFailed
-from tasks.mirror.work import MISSES, PART, Job, Mirror, Outcome
+from tasks.mirror.work import MISSES, PART, Mirror, MirrorJob, Outcome
 from tests.support.effort import amount
 from tests.support.s3_stand import NOON, Stand, Store
 
@@ -50,7 +50,7 @@ class Place:
 
     def mirror(self, **job: Any) -> Outcome:
         outcome = Outcome()
-        Mirror(Job("p/", self.folder, self.incoming, **job), self.bucket, outcome).run()
+        Mirror(MirrorJob("p/", self.folder, self.incoming, **job), self.bucket, outcome).run()
         return outcome
 
     def content(self) -> dict[str, bytes]:
@@ -280,7 +280,7 @@ def test_when_nothing_gets_through_not_all_is_tried(
         lambda path, _: tried.append(path) or (_ for _ in ()).throw(s3.ReadFailed("S3: no")),
     )
     outcome = Outcome()
-    Mirror(Job("p/", place.folder, place.incoming, threads=4), place.bucket, outcome).keys(
+    Mirror(MirrorJob("p/", place.folder, place.incoming, threads=4), place.bucket, outcome).keys(
         dict.fromkeys(keys, 1)
     )
     assert len(tried) < MISSES + 4
@@ -330,7 +330,9 @@ def test_a_large_object_that_was_replaced_since_it_was_listed_comes_as_it_is_now
 ) -> None:
     store.put("p/f", b"n" * size)
     outcome = Outcome()
-    Mirror(Job("p/", place.folder, place.incoming), place.bucket, outcome).keys({"f": 3 * PART})
+    Mirror(MirrorJob("p/", place.folder, place.incoming), place.bucket, outcome).keys(
+        {"f": 3 * PART}
+    )
     assert outcome.failures == []
     assert place.content() == expected(store)
 
@@ -343,7 +345,9 @@ def test_single_keys_come_as_they_are_now_and_large_ones_are_named(
     store.put("p/large", b"x" * 100)
     outcome = Outcome()
     Mirror(
-        Job("p/", place.folder, place.incoming, largest=10, durable=True), place.bucket, outcome
+        MirrorJob("p/", place.folder, place.incoming, largest=10, durable=True),
+        place.bucket,
+        outcome,
     ).keys({"small |+ä": 1, "large": size, "gone": 1})
     assert place.content() == {"small |+ä": b"1"}
     assert outcome.large == ["large"]
@@ -368,7 +372,7 @@ def test_an_urgent_folder_is_made_and_a_key_that_leads_out_of_it_fails_alone(
     for key in keys:
         store.put(f"p/{key}", b"1")
     outcome = Outcome()
-    Mirror(Job("p/", place.folder, place.incoming), place.bucket, outcome).keys(
+    Mirror(MirrorJob("p/", place.folder, place.incoming), place.bucket, outcome).keys(
         dict.fromkeys(keys, 1)
     )
     assert (place.folder / "new/folder").is_dir()

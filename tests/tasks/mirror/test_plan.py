@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from chalicelib.syncs.keys import matcher, unfit
 from tasks.mirror.plan import SECOND, is_current, plan, time_of
-from tasks.mirror.s3 import Listed
-from tasks.mirror.tree import Found
+from tasks.mirror.s3 import ListedObject
+from tasks.mirror.tree import ExistingFile
 
 NAMES = st.sampled_from(
     ["a", "b", "a/b", "a/c", "d/e/f", "g.tmp", "d/h.tmp", "folder/", "../x", "d//e"]
@@ -28,8 +28,10 @@ def test_each_object_and_each_file_is_dealt_with_once(
     delete: bool,
     largest: int | None,
 ) -> None:
-    listed = [Listed(f"p/{name}", *about) for name, about in sorted(objects.items())]
-    there = {name: Found(size, modified * SECOND) for name, (size, modified) in files.items()}
+    listed = [ListedObject(f"p/{name}", *about) for name, about in sorted(objects.items())]
+    there = {
+        name: ExistingFile(size, modified * SECOND) for name, (size, modified) in files.items()
+    }
     exclude = matcher(["*.tmp"]) if filtered else None
     found = plan(listed, "p/", there, exclude=exclude, delete=delete, largest=largest)
     meant = {name for name in objects if not (filtered and name.endswith(".tmp"))}
@@ -42,7 +44,7 @@ def test_each_object_and_each_file_is_dealt_with_once(
     current = {
         name
         for name in meant
-        if name in there and is_current(there[name], Listed(name, *objects[name]))
+        if name in there and is_current(there[name], ListedObject(name, *objects[name]))
     }
     assert sorted([*dealt, *current]) == sorted(meant)
     assert found.skip == len(current)
@@ -59,13 +61,13 @@ def test_each_object_and_each_file_is_dealt_with_once(
 def test_a_copys_time_is_the_objects_second_and_tells_versions_of_it_apart(
     modified: int, etag: str, other: str
 ) -> None:
-    copy = Found(5, time_of(modified, etag))
+    copy = ExistingFile(5, time_of(modified, etag))
     assert copy.mtime_ns // SECOND == modified
-    assert is_current(copy, Listed("k", 5, modified, etag))
-    assert is_current(copy, Listed("k", 5, modified, other)) == (other == etag)
-    assert not is_current(copy, Listed("k", 6, modified, etag))
-    assert not is_current(copy, Listed("k", 5, modified + 1, etag))
+    assert is_current(copy, ListedObject("k", 5, modified, etag))
+    assert is_current(copy, ListedObject("k", 5, modified, other)) == (other == etag)
+    assert not is_current(copy, ListedObject("k", 6, modified, etag))
+    assert not is_current(copy, ListedObject("k", 5, modified + 1, etag))
 
 
 def test_a_copy_by_others_has_the_second_only_and_counts_by_it() -> None:
-    assert is_current(Found(5, 7 * SECOND), Listed("k", 5, 7, "e"))
+    assert is_current(ExistingFile(5, 7 * SECOND), ListedObject("k", 5, 7, "e"))

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from chalicelib.syncs.keys import unfit
 from tasks.mirror.s3 import Bucket
-from tasks.mirror.tree import NoPlace, Tree
-from tasks.mirror.work import Job, Mirror, Outcome
+from tasks.mirror.tree import ImpossiblePath, MirrorTree
+from tasks.mirror.work import Mirror, MirrorJob, Outcome
 from tests.support.s3_stand import Stand, Store
 
 NAMES = st.sampled_from(["..", ".", "", "a", "b", "other", "data", "f", "nul\0", "x" * 256, "ä |+"])
@@ -70,7 +70,7 @@ def test_no_urgent_key_leads_out_of_the_folder_and_each_is_dealt_with(
     outcome = Outcome()
     with world() as place:
         before = place.outside()
-        Mirror(Job("p/", place.folder, place.incoming), bucket, outcome).keys(
+        Mirror(MirrorJob("p/", place.folder, place.incoming), bucket, outcome).keys(
             dict.fromkeys(keys, 3)
         )
         assert place.outside() == before
@@ -95,7 +95,7 @@ def test_no_urgent_key_leads_out_of_the_folder_and_each_is_dealt_with(
 def test_the_folder_itself_refuses_paths_that_lead_out_of_it(path: str) -> None:
     with world() as place:
         before = place.outside()
-        tree = Tree(place.folder, place.incoming, durable=False)
+        tree = MirrorTree(place.folder, place.incoming, durable=False)
         name, descriptor = tree.new_file()
         acts: tuple[Callable[[], object], ...] = (
             lambda: tree.settle(name, descriptor, path, 1),
@@ -108,7 +108,7 @@ def test_the_folder_itself_refuses_paths_that_lead_out_of_it(path: str) -> None:
                 with contextlib.suppress(OSError):
                     act()
             else:
-                with pytest.raises((NoPlace, FileNotFoundError)):
+                with pytest.raises((ImpossiblePath, FileNotFoundError)):
                     act()
         assert place.outside() == before
         os.close(descriptor)
@@ -118,7 +118,7 @@ def test_the_folder_itself_refuses_paths_that_lead_out_of_it(path: str) -> None:
 def test_a_fifo_in_a_files_place_is_not_waited_for() -> None:
     with world() as here:
         os.mkfifo(here.folder / "f")
-        tree = Tree(here.folder, here.incoming, durable=False)
-        with pytest.raises(NoPlace, match="no regular file"):
+        tree = MirrorTree(here.folder, here.incoming, durable=False)
+        with pytest.raises(ImpossiblePath, match="no regular file"):
             tree.read("f")
         tree.close()

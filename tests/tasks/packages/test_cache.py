@@ -33,7 +33,7 @@ from tasks.build_log import BuildLog
 from chalicelib.configuration.repositories import Repositories
 efs, name, url = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 app = efs / name
-place = restore.Place(efs / "packages", efs / uuid.uuid4().hex, efs / "apps" / name / "v1.library")
+place = restore.LibraryFolders(efs / "packages", efs / uuid.uuid4().hex, efs / "apps" / name / "v1.library")
 lock = locks.find(app)
 with BuildLog(lambda text: (efs / f"{name}.log").write_bytes(text), lambda error: None, every=0.1) as log:
     made = restore.restore(lock, place, Repositories.parse(url), AppSettings(), log, lambda told: None)

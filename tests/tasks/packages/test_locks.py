@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tasks.packages import locks, manifest, packrat, renv
 from tasks.packages.errors import BadLock
-from tasks.packages.lock import Wanted
+from tasks.packages.lock import LockedPackage
 
 R6 = {"Package": "R6", "Version": "2.5.1", "Depends": "R (>= 3.0)"}
 HTTPUV = {
@@ -56,9 +56,9 @@ def test_a_manifest_says_what_each_package_is_and_needs() -> None:
     assert lock is not None
     assert lock.r_version == "4.2.2"
     assert lock.packages == (
-        Wanted("R6", "2.5.1", repository="https://r.example.com/"),
-        Wanted("cli", "3.6.0.9000", remote="GitHub (r-lib/cli@8f2a4c5d6e7f)"),
-        Wanted("httpuv", "1.6.9", needs=("Rcpp", "R6", "promises", "later")),
+        LockedPackage("R6", "2.5.1", repository="https://r.example.com/"),
+        LockedPackage("cli", "3.6.0.9000", remote="GitHub (r-lib/cli@8f2a4c5d6e7f)"),
+        LockedPackage("httpuv", "1.6.9", needs=("Rcpp", "R6", "promises", "later")),
     )
 
 
@@ -114,13 +114,13 @@ def test_renv_of_before_and_after_1_1() -> None:
     before = renv.read(json.dumps({"R": head, "Packages": old}))
     after = renv.read(json.dumps({"R": head, "Packages": new}))
     assert before.packages == (
-        Wanted("R6", "2.5.1", repository="https://r.example/2024-01-02"),
-        Wanted("httpuv", "1.6.9", needs=("R6", "Rcpp")),
+        LockedPackage("R6", "2.5.1", repository="https://r.example/2024-01-02"),
+        LockedPackage("httpuv", "1.6.9", needs=("R6", "Rcpp")),
     )
     assert after.packages == (
-        Wanted("R6", "2.5.1", repository="https://r.example/2024-01-02"),
-        Wanted("cli", "3.6.0.9000", remote="GitHub (r-lib/cli@8f2a4c5d6e7f)"),
-        Wanted("httpuv", "1.6.9", repository="https://other.example", needs=("R6", "Rcpp")),
+        LockedPackage("R6", "2.5.1", repository="https://r.example/2024-01-02"),
+        LockedPackage("cli", "3.6.0.9000", remote="GitHub (r-lib/cli@8f2a4c5d6e7f)"),
+        LockedPackage("httpuv", "1.6.9", repository="https://other.example", needs=("R6", "Rcpp")),
     )
 
 
@@ -156,14 +156,14 @@ def test_packrat() -> None:
     lock = packrat.read(PACKRAT)
     assert lock.r_version == "4.2.2"
     assert lock.packages == (
-        Wanted("cli", "3.6.0.9000", remote="GitHub (r-lib/cli@8f2a4c5d6e7f)"),
-        Wanted(
+        LockedPackage("cli", "3.6.0.9000", remote="GitHub (r-lib/cli@8f2a4c5d6e7f)"),
+        LockedPackage(
             "httpuv",
             "1.6.9",
             repository="https://r.example/",
             needs=("R6", "Rcpp", "later", "promises"),
         ),
-        Wanted("own", "0.1-2", repository="https://internal.example/"),
+        LockedPackage("own", "0.1-2", repository="https://internal.example/"),
     )
 
 

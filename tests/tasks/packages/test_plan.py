@@ -9,34 +9,34 @@ from hypothesis import strategies as st
 
 from tasks.packages import plan
 from tasks.packages.errors import BadLock, NotAvailable
-from tasks.packages.image import Image, Installed
-from tasks.packages.lock import Lock, Wanted
-from tasks.packages.sources import Source
+from tasks.packages.image import RInstallation, RPackage
+from tasks.packages.lock import Lock, LockedPackage
+from tasks.packages.sources import PackageSource
 from tasks.packages.versions import needs
 
 
-def image(**packages: str) -> Image:
-    return Image(
-        "4.2.2", "R-4.2-x", {name: Installed(name, version) for name, version in packages.items()}
+def image(**packages: str) -> RInstallation:
+    return RInstallation(
+        "4.2.2", "R-4.2-x", {name: RPackage(name, version) for name, version in packages.items()}
     )
 
 
-def source(name: str, version: str = "1.0", imports: str = "", sha256: str = "") -> Source:
-    return Source(name, version, Path(name), sha256 or f"{name} {version}", needs(imports))
+def source(name: str, version: str = "1.0", imports: str = "", sha256: str = "") -> PackageSource:
+    return PackageSource(name, version, Path(name), sha256 or f"{name} {version}", needs(imports))
 
 
-def lock(*wanted: Wanted) -> Lock:
+def lock(*wanted: LockedPackage) -> Lock:
     return Lock("renv.lock", "4.2.2", wanted)
 
 
 def make(
-    sources: list[Source],
-    there: Image | None = None,
+    sources: list[PackageSource],
+    there: RInstallation | None = None,
     missing: Mapping[str, str] | None = None,
     mismatch: str = "stop",
-) -> plan.Plan:
-    wanted = [Wanted(each.name, each.version) for each in sources] + [
-        Wanted(name, "9.0") for name in missing or {}
+) -> plan.InstallPlan:
+    wanted = [LockedPackage(each.name, each.version) for each in sources] + [
+        LockedPackage(name, "9.0") for name in missing or {}
     ]
     return plan.make(
         lock(*wanted),
@@ -80,7 +80,7 @@ def test_packages_that_need_each_other_are_named() -> None:
         make([source("a1", imports="b1"), source("b1", imports="a1"), source("c1")])
 
 
-def entries(sources: list[Source], there: Image | None = None) -> dict[str, str]:
+def entries(sources: list[PackageSource], there: RInstallation | None = None) -> dict[str, str]:
     return {step.name: step.entry for step in make(sources, there).steps}
 
 
@@ -114,10 +114,10 @@ def test_an_entry_is_another_when_its_source_or_what_it_is_installed_with_is_ano
 def test_what_the_image_has_is_not_looked_for_and_what_comes_from_elsewhere_is() -> None:
     there = image(R6="2.5.1", cli="3.6.0", shiny="1.7.4")
     wanted = lock(
-        Wanted("R6", "2.5-1"),
-        Wanted("cli", "3.6.0", remote="GitHub (r-lib/cli)"),
-        Wanted("shiny", "1.7.5"),
-        Wanted("new", "1.0"),
+        LockedPackage("R6", "2.5-1"),
+        LockedPackage("cli", "3.6.0", remote="GitHub (r-lib/cli)"),
+        LockedPackage("shiny", "1.7.5"),
+        LockedPackage("new", "1.0"),
     )
     assert [each.name for each in plan.to_find(wanted, there)] == ["cli", "shiny", "new"]
 
@@ -173,8 +173,8 @@ def test_what_cannot_work_together_is_told_before_anything_is_installed(
 
 
 def test_shiny_itself_must_be_able_to_load_with_what_the_lock_file_wants() -> None:
-    there = Image(
-        "4.2.2", "x", {"shiny": Installed("shiny", "1.7.4", needs("htmltools (>= 0.5.2)"))}
+    there = RInstallation(
+        "4.2.2", "x", {"shiny": RPackage("shiny", "1.7.4", needs("htmltools (>= 0.5.2)"))}
     )
     with pytest.raises(
         BadLock,

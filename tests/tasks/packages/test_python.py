@@ -12,7 +12,7 @@ from chalicelib.configuration.repositories import Indexes
 from tasks.build_log import BuildLog
 from tasks.packages import python
 from tasks.packages.errors import NotAvailable, NotInstalled
-from tasks.packages.restore import Place
+from tasks.packages.restore import LibraryFolders
 from tests.support.wheels import Index, index
 
 UNIX_ID = 234_568
@@ -37,7 +37,7 @@ def build(folder: Path, text: str, indexes: str) -> Path | None:
     app = folder / "app"
     app.mkdir(parents=True)
     (app / "requirements.txt").write_text(text)
-    place = Place(folder / "packages", folder / "making", folder / "v1.library")
+    place = LibraryFolders(folder / "packages", folder / "making", folder / "v1.library")
     with BuildLog(lambda text: None, lambda error: pytest.fail(str(error))) as log:
         try:
             made = python.restore(app, place, Indexes.parse(indexes), log, lambda what: None)

@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.configuration.repositories import Repositories
 from tasks.packages import image, repositories
-from tasks.packages.lock import Wanted
+from tasks.packages.lock import LockedPackage
 from tasks.packages.repositories import Repository, Unreachable
 from tests.support.cran import GREETING_1, cran
 
@@ -22,7 +22,7 @@ def test_a_download_that_breaks_off_is_tried_again_and_never_taken_for_the_sourc
     with cran(tmp_path / "cran") as served:
         repository, wanted, to = (
             Repository(served.url),
-            Wanted("greeting", "1.0"),
+            LockedPackage("greeting", "1.0"),
             tmp_path / "sources/greeting.tar.gz",
         )
         path = f"/src/contrib/Archive/greeting/{GREETING_1.archive}"

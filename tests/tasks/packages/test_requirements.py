@@ -9,10 +9,10 @@ from packaging.requirements import Requirement
 
 from tasks.packages import requirements
 from tasks.packages.errors import BadLock
-from tasks.packages.requirements import Installed
+from tasks.packages.requirements import PythonPackage
 
 IMAGE = {
-    "shiny": Installed(
+    "shiny": PythonPackage(
         "1.8.0",
         (
             Requirement("starlette"),
@@ -20,9 +20,9 @@ IMAGE = {
             Requirement('never; extra == "add"'),
         ),
     ),
-    "theme": Installed("1.2"),
-    "odd-name": Installed("2.0rc1"),
-    "strange": Installed("not a version"),
+    "theme": PythonPackage("1.2"),
+    "odd-name": PythonPackage("2.0rc1"),
+    "strange": PythonPackage("not a version"),
 }
 
 

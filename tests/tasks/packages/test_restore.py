@@ -44,7 +44,9 @@ class Builds:
             (app / "renv.lock").write_text(json.dumps(lock))
         final = self.efs / "apps" / uuid.uuid4().hex[:12] / "v1.library"
         final.parent.mkdir(parents=True)
-        place = restore.Place(self.efs / "packages", app.with_name(f"{app.name}.library"), final)
+        place = restore.LibraryFolders(
+            self.efs / "packages", app.with_name(f"{app.name}.library"), final
+        )
         wanted = locks.find(app)
         assert wanted is not None
         self.told.clear()

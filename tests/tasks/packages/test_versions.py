@@ -39,7 +39,7 @@ def test_versions_compare_as_in_r() -> None:
 def test_a_need_is_met_by_exactly_the_versions_that_it_says(have: str, asked: str) -> None:
     assert versions.is_version(have)
     rules = {
-        rule: versions.Need("x", rule, asked).allows(have)
+        rule: versions.Dependency("x", rule, asked).allows(have)
         for rule in (">=", "<=", ">", "<", "==", "!=")
     }
     assert rules["=="] == versions.same(have, asked) != rules["!="]

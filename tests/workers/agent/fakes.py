@@ -11,7 +11,7 @@ from aiohttp import web
 from websockets.asyncio.client import ClientConnection, unix_connect
 from websockets.asyncio.server import Server, ServerConnection, unix_serve
 
-from agent.http.asking import Visit
+from agent.http.asking import AppRequest
 from agent.http.page_requests import PageRequests
 from agent.http.session_pages import SessionPages
 
@@ -24,12 +24,12 @@ class MarkedPages(SessionPages):
         self.not_pages: list[str] = []
         self._mark = mark
 
-    def with_client(self, html: bytes, visit: Visit) -> bytes:
+    def with_client(self, html: bytes, visit: AppRequest) -> bytes:
         """Put the mark into the page."""
         mark = self._mark.format(session=visit.session, base=visit.base).encode()
         return html.replace(b"</head>", mark + b"</head>")
 
-    def cookies(self, visit: Visit) -> list[str]:
+    def cookies(self, visit: AppRequest) -> list[str]:
         """Return none."""
         return []
 

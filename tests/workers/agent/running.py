@@ -24,6 +24,7 @@ from aiohttp.test_utils import TestServer
 from chalicelib import layout
 from chalicelib.apps import folders, versions
 from chalicelib.apps.model import App
+from chalicelib.configuration.above import NOTHING, Above
 from chalicelib.instances import store
 from chalicelib.instances.model import Instance, InstanceRef
 from chalicelib.instances.secret import Purpose, key_for
@@ -215,6 +216,7 @@ async def launch(tables: None, apps: Path, fork_library: Path) -> AsyncIterator[
             spare: bool = False,
             active: str = VERSION,
             folder: Path | None = None,
+            above: Above = NOTHING,
             **settings: Any,
         ) -> Running:
             if folder is not None:
@@ -223,7 +225,7 @@ async def launch(tables: None, apps: Path, fork_library: Path) -> AsyncIterator[
                 if not tree.is_symlink():
                     tree.parent.mkdir(parents=True)
                     tree.symlink_to(folder.parent)
-                return await begin(folders.app_of(str(folder), USER, 0.0))
+                return await begin(folders.app_of(str(folder), USER, 0.0), above=above)
             version = task / "efs" / "apps" / APP_ID / VERSION
             if not version.exists():
                 shutil.copytree(apps / app, version)
@@ -241,12 +243,20 @@ async def launch(tables: None, apps: Path, fork_library: Path) -> AsyncIterator[
             )
             return await begin(App.get(LOCATION), given_up=given_up, spare=spare)
 
-        async def begin(app: App, given_up: bool = False, spare: bool = False) -> Running:
+        async def begin(
+            app: App, given_up: bool = False, spare: bool = False, above: Above = NOTHING
+        ) -> Running:
             own = app.active_version if app.run_as is not None else VERSION
             version_id = "spare.large" if spare else f"{app.app_id}.{own}"
             seen = store.in_slot(version_id, 0)
             instance = store.claim(
-                version_id, 0, location=app.name, capacity=CAPACITY, now=time.time(), seen=seen
+                version_id,
+                0,
+                app=app.name,
+                capacity=CAPACITY,
+                now=time.time(),
+                seen=seen,
+                above=above,
             )
             assert instance is not None
             cloud = Cloud(free_address())

@@ -226,7 +226,7 @@ def bound_to(spare: Instance, ref: InstanceRef) -> None:
         ref.version_id,
         0,
         instance_id=spare.instance_id,
-        location=LOCATION,
+        app=LOCATION,
         state="READY",
         phase="app",
         secret=spare.secret,

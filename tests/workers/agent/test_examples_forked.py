@@ -17,7 +17,7 @@ import websockets.asyncio.client
 
 from agent.processes import fresh
 from agent.processes.command import WorkerSpec
-from agent.processes.preloaded import Preloaded
+from agent.processes.preloaded import PreloadedProcess
 from agent.processes.r_process import Starter
 from agent.processes.worker import Worker
 from tests.support import shiny_page
@@ -86,7 +86,7 @@ async def first_outputs(worker: Worker) -> tuple[str, dict[str, Any]]:
 
 @pytest.mark.parametrize("name", EXAMPLES)
 async def test_an_example_shows_the_same_forked_as_fresh(
-    name: str, spec: Callable[..., WorkerSpec], examples: Path, preloaded: Preloaded
+    name: str, spec: Callable[..., WorkerSpec], examples: Path, preloaded: PreloadedProcess
 ) -> None:
     told = replace(spec("echo"), directory=examples / name)
     seen = []

@@ -13,7 +13,7 @@ from shiny._utils import rand_hex
 from websockets.asyncio.client import unix_connect
 
 from agent.processes import fresh
-from agent.processes.preloaded import Preloaded
+from agent.processes.preloaded import PreloadedProcess
 from agent.processes.worker import Worker
 
 SERVE = Path(__file__).resolve().parents[3] / "workers" / "r" / "serve.R"
@@ -36,7 +36,7 @@ async def drawn(worker: Worker) -> dict[str, Any]:
 
 
 async def test_ids_do_not_follow_from_the_state_of_rs_generators(
-    spec: Any, preloaded: Preloaded
+    spec: Any, preloaded: PreloadedProcess
 ) -> None:
     said = []
     for number, starter in enumerate((fresh.start, preloaded.fork, preloaded.fork), 1):

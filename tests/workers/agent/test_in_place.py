@@ -9,6 +9,9 @@ import pytest
 
 from agent import looking
 from agent.looking import NotSeen
+from chalicelib.configuration.above import Above
+from chalicelib.configuration.declaring import LayerKind
+from chalicelib.configuration.layers import Layer, Origin
 from chalicelib.unix_ids.model import UnixUser
 from machine.account import Account
 from tests.workers.agent.running import USER, Launch
@@ -97,6 +100,56 @@ async def test_it_runs_in_its_folder_as_its_user_and_restart_txt_begins_anew(
     await running.open(tried[-1], "c3", told.replace("first", "second"))
     workers = {each["id"] for each in await running.workers()}
     assert {"in-place.0.1", "in-place.0.2"} <= workers, "open sessions keep their process"
+
+
+ALLOWED = Above((Layer(Origin(LayerKind.DEPLOYMENT, "x.conf:1"), {"allow_app_override": True}),), 1)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give an app a user")
+async def test_its_own_directives_count_from_its_start_and_after_a_restart(
+    launch: Launch, place: Path, ann: Path
+) -> None:
+    app = written(place, "x", place / "no")
+    own = app / ".shiny_app.conf"
+    own.write_text("reconnect off; simple_scheduler 7; frame_options deny;")
+    running = await launch(folder=app, above=ALLOWED)
+    await running.ready()
+    assert (await running.page("a1"))["settings"]["reconnect"] is False
+    row = running.row()
+    assert (row.app_file, int(row.capacity)) == (own.read_text(), 7)
+
+    own.write_text("app_idle_timeout 5;\nreconect on;")
+    assert (await running.page("a2"))["settings"]["reconnect"] is False, "not read again yet"
+    status, text = await running.ask("POST", "/restart")
+    assert (status, ".shiny_app.conf:2:1: there is no directive" in text) == (409, True)
+    assert running.row().app_file.startswith("reconnect off")
+    own.unlink()
+    assert (await running.ask("POST", "/restart"))[0] == 200
+    assert (await running.page("a3"))["settings"]["reconnect"] is True
+    assert (running.row().app_file, int(running.row().capacity)) == ("", 100)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give an app a user")
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("required_user ann;", ".shiny_app.conf:1:1: required_user asks for a login"),
+        ("app_init_timeout 1s;", ".shiny_app.conf:1:18: timeout of app_init_timeout"),
+        (None, ".shiny_app.conf cannot be read (as user"),
+    ],
+)
+async def test_an_app_with_wrong_directives_of_its_own_does_not_start_and_says_where(
+    launch: Launch, place: Path, ann: Path, text: str | None, said: str
+) -> None:
+    own = written(place, "x", place / "no") / ".shiny_app.conf"
+    if text is None:
+        os.mkfifo(own)
+    else:
+        own.write_text(text)
+    running = await launch(folder=own.parent, above=ALLOWED)
+    await running.process.wait()
+    [failed] = running.cloud.said("SendTaskFailure")
+    assert said in failed["cause"]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give an app a user")

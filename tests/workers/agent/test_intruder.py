@@ -18,7 +18,7 @@ import pytest
 from agent.kinds import shiny_python, shiny_r
 from agent.processes import fresh, private
 from agent.processes.command import Runtime, WorkerSpec
-from agent.processes.preloaded import Preloaded
+from agent.processes.preloaded import PreloadedProcess
 from agent.processes.r_process import Starter
 from agent.processes.worker import Worker
 from machine.untrusted import Folder
@@ -41,7 +41,7 @@ needs_root = pytest.mark.skipif(
 
 
 @pytest.fixture(params=["fresh", "forked"])
-def starter(request: pytest.FixtureRequest, preloaded: Preloaded) -> Starter:
+def starter(request: pytest.FixtureRequest, preloaded: PreloadedProcess) -> Starter:
     """Every attempt is made from an R of its own, and from one that was forked."""
     return fresh.start if request.param == "fresh" else preloaded.fork
 
@@ -149,7 +149,9 @@ def sockets_of(pid: int) -> set[str]:
 
 
 @needs_root
-async def test_the_r_that_workers_are_forked_from_is_closed(app: App, preloaded: Preloaded) -> None:
+async def test_the_r_that_workers_are_forked_from_is_closed(
+    app: App, preloaded: PreloadedProcess
+) -> None:
     said = intruder.lines(await app.does(intruder.python(intruder.SYSCALLS, preloaded.pid, "1000")))
     assert len(said) > 10 and not [line for line in said if "GOT IN" in line], said
     assert await app.does(f"tools::pskill({preloaded.pid}L, tools::SIGKILL)") is False

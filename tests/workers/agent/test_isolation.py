@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from agent.processes import fresh
-from agent.processes.preloaded import Preloaded
+from agent.processes.preloaded import PreloadedProcess
 from agent.processes.r_process import Starter
 from agent.processes.worker import Worker
 
@@ -32,7 +32,7 @@ def starter(request: pytest.FixtureRequest) -> Starter:
     """Both ways to start R."""
     if request.param == "fresh":
         return fresh.start
-    preloaded: Preloaded = request.getfixturevalue("preloaded")
+    preloaded: PreloadedProcess = request.getfixturevalue("preloaded")
     return preloaded.fork
 
 

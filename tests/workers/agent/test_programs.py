@@ -15,7 +15,7 @@ import pytest
 from agent.failure import AppStartFailed
 from agent.kinds import shiny_python
 from agent.processes.command import WorkerSpec
-from agent.processes.preloaded import Preloaded
+from agent.processes.preloaded import PreloadedProcess
 from agent.processes.starter import Starter
 from agent.processes.worker import Worker
 
@@ -24,7 +24,7 @@ Start = Callable[..., Awaitable[Worker]]
 
 
 @pytest.fixture
-async def start(spec: MakeSpec, preloaded: Preloaded) -> AsyncIterator[Start]:
+async def start(spec: MakeSpec, preloaded: PreloadedProcess) -> AsyncIterator[Start]:
     """Starts workers as an instance does that could fork them, and ends them after the test."""
     workers: list[Worker] = []
 

@@ -30,12 +30,12 @@ def app(tables: None) -> App:
 
 
 @pytest.fixture
-def found(app: App, tmp_path: Path) -> record.Record:
+def found(app: App, tmp_path: Path) -> record.InstanceRecord:
     """What an instance of the old version reads while it starts."""
     return loaded(tmp_path, "shiny-r", "")
 
 
-def loaded(tmp_path: Path, kind: str, entrypoint: str | None) -> record.Record:
+def loaded(tmp_path: Path, kind: str, entrypoint: str | None) -> record.InstanceRecord:
     """Return what an instance reads of a version that has an app.R and this row."""
     with contextlib.suppress(Version.DoesNotExist):
         Version.get(APP_ID, OLD).delete()
@@ -55,7 +55,7 @@ def loaded(tmp_path: Path, kind: str, entrypoint: str | None) -> record.Record:
         f"{APP_ID}.{OLD}",
         0,
         instance_id="f" * 16,
-        location="/record",
+        app="/record",
         state="STARTING",
         phase="R",
         secret="0" * 64,
@@ -65,12 +65,12 @@ def loaded(tmp_path: Path, kind: str, entrypoint: str | None) -> record.Record:
     return record.load(row.ref, tmp_path)
 
 
-def test_nothing_is_missed_when_nothing_happened(found: record.Record) -> None:
+def test_nothing_is_missed_when_nothing_happened(found: record.InstanceRecord) -> None:
     assert record.missed(found) is None
 
 
 def test_a_restart_is_missed_until_the_settings_of_after_it_are_read(
-    app: App, found: record.Record
+    app: App, found: record.InstanceRecord
 ) -> None:
     app.update(actions=[App.settings.set({"app_idle_timeout": 77})])
     life.mark_restarted("/record", 50.0)
@@ -81,14 +81,16 @@ def test_a_restart_is_missed_until_the_settings_of_after_it_are_read(
     assert record.missed(found) == "restart"
 
 
-def test_another_active_version_retires_it_restarted_or_not(app: App, found: record.Record) -> None:
+def test_another_active_version_retires_it_restarted_or_not(
+    app: App, found: record.InstanceRecord
+) -> None:
     app.update(actions=[App.active_version.set(NEW), App.restarted_at.set(50.0)])
     assert record.missed(found) == "retire"
 
 
 @pytest.mark.parametrize("instead", [None, "another's"])
 def test_an_app_that_is_gone_retires_it(
-    app: App, found: record.Record, instead: str | None
+    app: App, found: record.InstanceRecord, instead: str | None
 ) -> None:
     app.delete()
     if instead is not None:

@@ -17,11 +17,11 @@ from agent.http import r_socket
 from agent.kinds import shiny_python
 from agent.processes import fresh
 from agent.processes.command import WorkerSpec
-from agent.processes.preloaded import Preloaded
+from agent.processes.preloaded import PreloadedProcess
 from agent.processes.r_process import Starter
 from agent.processes.worker import Worker
 from machine import room
-from machine.room import Link, Seen
+from machine.room import Link, VisibleFolder
 
 MakeSpec = Callable[..., WorkerSpec]
 Ask = Callable[[str], Awaitable[Any]]
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture(params=["fresh", "forked"])
-def starter(request: pytest.FixtureRequest, preloaded: Preloaded) -> Starter:
+def starter(request: pytest.FixtureRequest, preloaded: PreloadedProcess) -> Starter:
     return fresh.start if request.param == "fresh" else preloaded.fork
 
 
@@ -65,8 +65,11 @@ def efs(tmp_path: Path, apps: Path) -> Path:
 @pytest.fixture
 async def worker(spec: MakeSpec, starter: Starter, efs: Path) -> AsyncIterator[Worker]:
     mine = efs / "apps" / "mine"
-    seen = (Seen(mine, mine), Seen(efs / "data" / "mine", efs / "data" / "mine", writable=True))
-    gates = tuple(Seen(gate, gate, writable=True) for gate in (efs / "synced").iterdir())
+    seen = (
+        VisibleFolder(mine, mine),
+        VisibleFolder(efs / "data" / "mine", efs / "data" / "mine", writable=True),
+    )
+    gates = tuple(VisibleFolder(gate, gate, writable=True) for gate in (efs / "synced").iterdir())
     links = tuple(Link(efs / "syncs" / gate.path.name, str(gate.path / "data")) for gate in gates)
     made = dataclasses.replace(
         spec("echo"), directory=mine, hidden=(efs,), seen=seen + gates, links=links
@@ -144,7 +147,9 @@ async def test_a_room_goes_with_its_worker(worker: Worker) -> None:
 def test_a_room_that_cannot_be_made_is_told_and_changes_nothing_here(tmp_path: Path) -> None:
     before = Path("/proc/mounts").read_text()
     with pytest.raises(FileNotFoundError, match="nowhere"):
-        room.make(room.View((tmp_path,), (Seen(tmp_path, tmp_path / "nowhere"),), tmp_path))
+        room.make(
+            room.View((tmp_path,), (VisibleFolder(tmp_path, tmp_path / "nowhere"),), tmp_path)
+        )
     assert Path("/proc/mounts").read_text() == before
 
 

@@ -18,10 +18,10 @@ import pytest
 from multidict import CIMultiDict
 
 from agent.http import r_socket
-from agent.http.asking import Asking
+from agent.http.asking import WorkerClient
 from agent.http.server import is_sound
 from agent.processes.command import WorkerSpec
-from agent.processes.private import Private
+from agent.processes.private import PrivateFolder
 from agent.processes.worker import Worker, WorkerState
 from agent.processes.workers import Workers
 from machine import begin, process, unprivileged
@@ -74,12 +74,12 @@ async def test_whatever_fails_when_a_worker_is_cleared_away_it_has_ended(
     ended: list[bool] = []
     worker = Worker(spec("echo"), on_exit=lambda _worker, unasked: ended.append(unasked))
     await worker.start()
-    remove = Private.remove
+    remove = PrivateFolder.remove
 
-    def failing(private: Private, *_: object) -> None:
+    def failing(private: PrivateFolder, *_: object) -> None:
         raise error
 
-    monkeypatch.setattr(Private, "remove", failing)
+    monkeypatch.setattr(PrivateFolder, "remove", failing)
     await asyncio.wait_for(worker.stop(), 30)
     assert worker.state is WorkerState.EXITED
     assert ended == [False]
@@ -96,13 +96,13 @@ async def test_clearing_away_that_hangs_ends_in_time(
     go_on = asyncio.Event()
     worker = Worker(spec("echo"))
     await worker.start()
-    remove = Private.remove
+    remove = PrivateFolder.remove
 
-    def hanging(private: Private, *_: object) -> None:
+    def hanging(private: PrivateFolder, *_: object) -> None:
         asyncio.run_coroutine_threadsafe(go_on.wait(), loop).result()
         remove(private)
 
-    monkeypatch.setattr(Private, "remove", hanging)
+    monkeypatch.setattr(PrivateFolder, "remove", hanging)
     monkeypatch.setattr("agent.processes.worker.CLEARING", 0.2)
     await asyncio.wait_for(worker.stop(), 30)
     go_on.set()
@@ -212,7 +212,7 @@ async def test_neither_requests_nor_sessions_reach_a_socket_that_is_not_the_apps
 ) -> None:
     worker = await started("echo")
     place = worker.socket_path
-    asking = Asking(cast(Workers, OnlyWorker(worker)))
+    asking = WorkerClient(cast(Workers, OnlyWorker(worker)))
     client = await asking.client(worker)
     headers = {"shiny-shared-secret": worker.spec.secret}
     async with client.get("http://r/", headers=headers) as answer:

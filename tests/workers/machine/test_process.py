@@ -29,4 +29,4 @@ def test_a_link_in_its_place_is_not_followed(tmp_path: Path) -> None:
 
 def test_the_agent_opens_the_folder_before_anything_else_runs() -> None:
     source = Path(agent.__file__).with_name("__main__.py").read_text()
-    assert source.index("process.open_temporary_folder()") < source.index("Preloaded()")
+    assert source.index("process.open_temporary_folder()") < source.index("PreloadedProcess()")

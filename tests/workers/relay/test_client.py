@@ -29,7 +29,7 @@ class NodePeer:
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
         self.greeted = False
-        self.closed: sockjs.Close | None = None
+        self.closed: sockjs.CloseFrame | None = None
         self.received: dict[str, list[str]] = {"0": []}
         self.out = SimpleNamespace(bytes=1)  # settled when everything has arrived, not before
         self._pinged_at = 0.0
@@ -54,7 +54,7 @@ class NodePeer:
                 case {"kind": "message", "text": text}:
                     self.received["0"].append(text)
                 case {"kind": "ended", "code": code, "reason": reason}:
-                    self.closed = sockjs.Close(code, reason)
+                    self.closed = sockjs.CloseFrame(code, reason)
 
     def tick(self, now: float) -> None:
         self._call("tick", None, now)

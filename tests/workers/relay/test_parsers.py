@@ -97,7 +97,7 @@ def test_no_sequence_of_frames_breaks_a_session(frames: list[tuple[str, str]]) -
 def test_a_message_survives_sockjs(text: str) -> None:
     frame = sockjs.array([sockjs.escape(text)])
     frame.encode()
-    assert sockjs.decode_server(frame) == sockjs.Messages([sockjs.whole(text)])
+    assert sockjs.decode_server(frame) == sockjs.MessagesFrame([sockjs.whole(text)])
     assert sockjs.decode_client(frame[1:]) == [sockjs.whole(text)]
 
 

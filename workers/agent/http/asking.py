@@ -11,7 +11,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from agent import failure
-from agent.failure import AppExited, WorkerFailed
+from agent.failure import WorkerExited, WorkerFailed
 from agent.http import headers
 from agent.http.r_socket import WorkerConnector
 from agent.http.worker_http import LARGEST_HEAD
@@ -28,7 +28,7 @@ DEATH_SHOWS = 1.0
 """Seconds to learn that R has ended, after its connection broke."""
 
 
-class Visit(NamedTuple):
+class AppRequest(NamedTuple):
     """A visitor's request for ``path`` of the app, which is encoded and starts with a slash."""
 
     request: web.Request
@@ -42,7 +42,7 @@ class Visit(NamedTuple):
     """Set as soon as it is known that the answer is not a page of the app's."""
 
     @classmethod
-    def of(cls, request: web.Request, path: str, prefix: str) -> "Visit":
+    def of(cls, request: web.Request, path: str, prefix: str) -> "AppRequest":
         """Return the visit; ``prefix`` is the start of the ids of this instance's workers."""
         named = worker_id.named(path, request.query.items())
         mine = named is not None and named.number and str(named).startswith(f"{prefix}.")
@@ -93,7 +93,7 @@ class FromWorker(NamedTuple):
         return await _what_happened(self.worker, error)
 
 
-class Asking:
+class WorkerClient:
     """Asks the workers of one instance, on kept connections."""
 
     def __init__(self, workers: Workers) -> None:
@@ -101,7 +101,7 @@ class Asking:
         self._clients: dict[Worker, aiohttp.ClientSession] = {}
 
     @contextlib.asynccontextmanager
-    async def asked(self, visit: Visit) -> AsyncIterator[FromWorker]:
+    async def asked(self, visit: AppRequest) -> AsyncIterator[FromWorker]:
         """Ask a worker, which starts if it must; raise :class:`agent.failure.WorkerFailed`.
 
         What a page refers to may exist in the page's own worker only (``addResourcePath`` while the
@@ -120,7 +120,7 @@ class Asking:
 
     @contextlib.asynccontextmanager
     async def ask(
-        self, worker: Worker, visit: Visit, *, whole: bool = False
+        self, worker: Worker, visit: AppRequest, *, whole: bool = False
     ) -> AsyncIterator[FromWorker]:
         """Ask this worker; with ``whole``, for all of a file of which the visitor wants a part."""
         request = visit.request
@@ -169,7 +169,7 @@ class Asking:
         for client in clients:
             await client.close()
 
-    def _worker_for(self, visit: Visit) -> contextlib.AbstractAsyncContextManager[Worker]:
+    def _worker_for(self, visit: AppRequest) -> contextlib.AbstractAsyncContextManager[Worker]:
         if visit.session:
             return self.workers.seated(visit.session)
         return self.workers.named(visit.worker) if visit.worker else self.workers.use()
@@ -196,4 +196,6 @@ async def _what_happened(worker: Worker, error: Exception) -> WorkerFailed:
     logger.warning(
         "R did not answer", extra={"worker": worker.spec.worker_id, "error": repr(error)}
     )
-    return AppExited("The app did not answer: its connection broke. Reload the page to try again.")
+    return WorkerExited(
+        "The app did not answer: its connection broke. Reload the page to try again."
+    )

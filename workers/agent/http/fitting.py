@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from multidict import CIMultiDict
 
 from agent.http import headers
-from agent.http.asking import Asking, FromWorker, Visit
+from agent.http.asking import AppRequest, FromWorker, WorkerClient
 from agent.http.bodies.kept import Answer, AnswerTooLarge, KeptAnswers
 from agent.http.session_pages import LARGEST_PAGE
 from agent.log import logger
@@ -18,7 +18,7 @@ from chalicelib.agents import protocol
 
 
 async def fit(
-    visit: Visit, got: FromWorker, largest: int, asking: Asking, kept: KeptAnswers
+    visit: AppRequest, got: FromWorker, largest: int, asking: WorkerClient, kept: KeptAnswers
 ) -> Answer:
     """Return a worker's answer, or where it is kept if it has more than ``largest`` bytes.
 
@@ -56,7 +56,7 @@ async def fit(
         return _refused(f"The app's answer is large, and storing it failed: {error}")
 
 
-def _most_in_memory(visit: Visit, largest: int, answer: aiohttp.ClientResponse) -> int:
+def _most_in_memory(visit: AppRequest, largest: int, answer: aiohttp.ClientResponse) -> int:
     """Return how many bytes of an answer are read whole.
 
     These may be more than ``largest`` if gzip can make the answer small enough.

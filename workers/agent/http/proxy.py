@@ -13,10 +13,10 @@ from aiohttp import web
 
 from agent.failure import WorkerFailed
 from agent.http import answers, headers
-from agent.http.asking import CHUNK, Asking, FromWorker, Visit
+from agent.http.asking import CHUNK, AppRequest, FromWorker, WorkerClient
 from agent.http.bodies.answers import LateAnswers
 from agent.http.bodies.kept import Answer, KeptAnswers
-from agent.http.bodies.pages import LatePages, PageAsked
+from agent.http.bodies.pages import LatePages, PageRequest
 from agent.http.fitting import fit
 from agent.http.session_pages import SessionPages
 from agent.log import logger
@@ -45,7 +45,7 @@ class Proxy:
 
     def __init__(
         self,
-        asking: Asking,
+        asking: WorkerClient,
         pages: SessionPages,
         for_lambda: ForLambda | None = None,
         prefix: str = "",
@@ -60,7 +60,7 @@ class Proxy:
 
         ``path`` is encoded and starts with a slash.
         """
-        visit = Visit.of(request, path, self._prefix)
+        visit = AppRequest.of(request, path, self._prefix)
         if visit.session:
             self._pages.came(visit)
         largest = headers.largest(request.headers)
@@ -72,7 +72,7 @@ class Proxy:
             return await self._hand_over(self._for_lambda, token, visit)
         return await self._in_time(self._for_lambda, visit, largest)
 
-    async def _in_time(self, by: ForLambda, visit: Visit, largest: int) -> web.StreamResponse:
+    async def _in_time(self, by: ForLambda, visit: AppRequest, largest: int) -> web.StreamResponse:
         """Return the whole answer, or where it can be had later."""
         # Read the whole body now: the caller may have been sent elsewhere for the answer by the
         # time that R takes the body.
@@ -86,7 +86,7 @@ class Proxy:
         waited = asyncio.get_running_loop().time() - begun
         return await by.answers.within_patience(making, visit.base, _host(visit), waited)
 
-    async def _hand_over(self, by: ForLambda, token: str, visit: Visit) -> web.StreamResponse:
+    async def _hand_over(self, by: ForLambda, token: str, visit: AppRequest) -> web.StreamResponse:
         """Answer with R's kept answer, or with the waiting page if R is still at work."""
         asked = _asked(visit)
         kept = await by.pages.hand_over(token, asked.target)
@@ -99,7 +99,7 @@ class Proxy:
         answer.headers.add("Set-Cookie", by.pages.cookie(asked))
         return answer
 
-    async def _answer(self, visit: Visit, by: ForLambda | None, largest: int) -> Answer:
+    async def _answer(self, visit: AppRequest, by: ForLambda | None, largest: int) -> Answer:
         """Return a page, R's other answer, or an error.
 
         The other answer has a form for a Lambda; without ``by``, it has been passed on as it came.
@@ -124,7 +124,9 @@ class Proxy:
                 if visit.session:
                     self._pages.left(visit.session)
 
-    def _failed(self, visit: Visit, worker: Worker | None, error: WorkerFailed) -> web.Response:
+    def _failed(
+        self, visit: AppRequest, worker: Worker | None, error: WorkerFailed
+    ) -> web.Response:
         logger.warning(str(error), extra={"path": visit.path})
         known = worker or self._asking.workers.newest
         if known is None:
@@ -137,12 +139,12 @@ class Proxy:
         )
 
 
-def _asked(visit: Visit) -> PageAsked:
+def _asked(visit: AppRequest) -> PageRequest:
     secure = visit.request.headers.get("X-Forwarded-Proto") == "https"
-    return PageAsked(visit.target, visit.session, visit.base, secure)
+    return PageRequest(visit.target, visit.session, visit.base, secure)
 
 
-def _host(visit: Visit) -> str:
+def _host(visit: AppRequest) -> str:
     return visit.request.headers.get("Host", "")
 
 

@@ -9,7 +9,7 @@ from typing import Protocol
 from aiohttp import web
 
 from agent.activity import Activity
-from agent.http.answers import refused
+from agent.http.answers import PageShown, refused
 from agent.http.client_files import ClientFiles
 from agent.http.session_urls import SessionUrls
 from agent.log import logger
@@ -35,7 +35,7 @@ class CannotListen(Broken):
     """The agent's address is in use, or does not belong to this machine."""
 
 
-class Orders(Protocol):
+class InstanceOrders(Protocol):
     """Requests that concern the instance as a whole.
 
     :class:`agent.life.orders.Orders` carries them out. It leads the instance's life, which this
@@ -60,7 +60,7 @@ class Orders(Protocol):
 
 
 @dataclass(frozen=True)
-class App:
+class AppParts:
     """The parts that serve an app.
 
     ``pages`` passes a request to R, unless ``session_urls`` refuses it. ``sockjs`` answers requests
@@ -72,7 +72,7 @@ class App:
     workers: Workers
     activity: Activity
     client: ClientFiles
-    orders: Orders
+    orders: InstanceOrders
     session_urls: SessionUrls | None = None
     sockjs: AppHandler | None = None
     bodies: Callable[[web.Request, str], Awaitable[web.StreamResponse | None]] | None = None
@@ -91,7 +91,7 @@ class Server:
         key: str,
         watch: Callable[[str, int], bool],
         bind: Callable[[str], Awaitable[None]],
-        app: App | None = None,
+        app: AppParts | None = None,
     ) -> None:
         self._instance_id = instance_id
         self._key = key.encode()
@@ -99,12 +99,12 @@ class Server:
         self._bind = bind
         self._bound = app
 
-    def serve(self, app: App) -> None:
+    def serve(self, app: AppParts) -> None:
         """Serve this app from here on."""
         self._bound = app
 
     @property
-    def _app(self) -> App:
+    def _app(self) -> AppParts:
         if self._bound is None:
             spare = Refusal.SPARE
             raise web.HTTPConflict(text=f"{spare.text}\n", headers={protocol.REFUSED: spare.text})
@@ -181,7 +181,10 @@ class Server:
             )
             if refusal is not None:
                 return refusal
-        return await self._app.pages(request, path)
+        answer = await self._app.pages(request, path)
+        if isinstance(answer, PageShown) and protocol.DRAFT in request.headers:
+            return answer.as_draft()
+        return answer
 
     async def _message(self, request: web.Request) -> web.Response:
         try:

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from agent import failure
 from agent.http import analytics, headers
-from agent.http.asking import FromWorker, Visit, worker_id_of
+from agent.http.asking import AppRequest, FromWorker, worker_id_of
 from agent.http.client_files import ClientFiles
 from agent.http.page_requests import PageRequests
 from agent.processes.workers import Workers
@@ -58,11 +58,11 @@ class SessionPages:
         self._analytics_id = analytics_id
         self._give_back = give_back
 
-    def came(self, visit: Visit) -> None:
+    def came(self, visit: AppRequest) -> None:
         """Note that a session's page was requested."""
         self._requests.came(visit.session, visit.request.headers.get(protocol.NETWORK, ""))
 
-    async def make(self, visit: Visit, got: FromWorker) -> web.Response:
+    async def make(self, visit: AppRequest, got: FromWorker) -> web.Response:
         """Return the page of a visit, and expect its session.
 
         Raise :class:`agent.failure.WorkerFailed` if R does not finish the page, or if it is unfit.
@@ -86,7 +86,7 @@ class SessionPages:
             told.add("Set-Cookie", cookie)
         return web.Response(status=200, body=html, headers=told)
 
-    def with_client(self, html: bytes, visit: Visit) -> bytes:
+    def with_client(self, html: bytes, visit: AppRequest) -> bytes:
         """Return a session's page with the relay client in it, and expect the session."""
         config = page.PageConfig(
             session=visit.session,
@@ -100,7 +100,7 @@ class SessionPages:
         self._sessions.reserve(visit.session)
         return page.inject(html, config, analytics.element(self._analytics_id()))
 
-    def cookies(self, visit: Visit) -> list[str]:
+    def cookies(self, visit: AppRequest) -> list[str]:
         """Return the ``Set-Cookie`` headers of a session's page."""
         secure = visit.request.headers.get("X-Forwarded-Proto") == "https"
         visitor = passes.visitor_of("; ".join(visit.request.headers.getall("Cookie", [])))

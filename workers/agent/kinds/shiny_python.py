@@ -8,7 +8,7 @@ from pathlib import Path
 from agent.processes.command import Runtime, WorkerSpec, hosted, started
 from chalicelib.kinds.shiny_python import KIND
 from machine import room
-from machine.room import Seen
+from machine.room import VisibleFolder
 
 __all__ = ["KIND", "RUNTIME", "interpreter"]
 
@@ -46,14 +46,14 @@ def _parameters(spec: WorkerSpec) -> Mapping[str, str]:
     return {"entrypoint": spec.entrypoint, "worker": spec.worker_id}
 
 
-def interpreter() -> tuple[Seen, ...]:
+def interpreter() -> tuple[VisibleFolder, ...]:
     """Return the folders of Python and its packages that a room would hide.
 
     An app in Python runs on the agent's own Python, which may be installed in a temporary folder.
     """
     folders = {Path(sys.prefix), Path(sys.base_prefix)}
     return tuple(
-        Seen(path, path)
+        VisibleFolder(path, path)
         for path in sorted(folders)
         if any(map(path.is_relative_to, room.TEMPORARY))
     )

@@ -10,7 +10,7 @@ from websockets.asyncio.client import ClientConnection
 
 from agent.activity import Activity
 from agent.http import r_socket, server
-from agent.http.asking import Asking, worker_id_of
+from agent.http.asking import WorkerClient, worker_id_of
 from agent.http.bodies import (
     Handover,
     KeptAnswers,
@@ -25,14 +25,14 @@ from agent.http.page_requests import PageRequests
 from agent.http.proxy import ForLambda, Proxy
 from agent.http.session_pages import SessionPages
 from agent.http.session_urls import SessionUrls
-from agent.life.course import Life
+from agent.life.course import InstanceLife
 from agent.life.crowd import Crowd
 from agent.life.listeners import SessionEnds, WorkerChanges
-from agent.life.measuring import Measuring
+from agent.life.measuring import Measurements
 from agent.life.orders import Orders, relay_settings
 from agent.life.restart_file import RestartFile
 from agent.life.seats import Seats
-from agent.life.served import Served
+from agent.life.served import ServedApp
 from agent.life.worker_maker import WorkerMaker
 from agent.processes import app_folders
 from agent.processes.app_folder import AppFolder
@@ -41,7 +41,7 @@ from agent.processes.starter import Starter
 from agent.processes.worker_log import WorkerLogs
 from agent.processes.worker_row import WorkerRow
 from agent.processes.workers import Workers
-from agent.record import Record
+from agent.record import InstanceRecord
 from agent.sockets.carried import Ways
 from agent.sockets.carriers import Carriers
 from agent.sockets.gateway import Gateway
@@ -62,15 +62,15 @@ POST_TIMEOUT = 10.0
 
 
 def compose(
-    record: Record,
+    record: InstanceRecord,
     copy: AppFolder,
     client_dir: Path,
     settings: Settings,
     starter: Starter,
-    life: Life,
+    life: InstanceLife,
     bookmarks: Path | None,
     aws: boto3.Session,
-) -> Served:
+) -> ServedApp:
     """Return the parts that serve an app, not started yet.
 
     ``life`` is the instance's. ``copy`` is the app's folder as its workers see it; ``record`` names
@@ -110,7 +110,7 @@ def compose(
         ),
     )
 
-    asking = Asking(workers)
+    asking = WorkerClient(workers)
     client_files = ClientFiles(client_dir)
     pages = SessionPages(
         sessions,
@@ -167,11 +167,17 @@ def compose(
     data = functools.partial(app_folders.usage, efs, layout.DATA, ref)
     orders = Orders(life, maker, workers, sessions)
     if isinstance(copy, InPlace):
-        workers.before_sessions(RestartFile(copy, orders.restart).look)
+        look = RestartFile(
+            copy,
+            orders.restart,
+            lambda: maker.record.app_file,
+            lambda: not workers.all,
+        ).look
+        workers.before_sessions(look)
     row = WorkerRow(ref)
 
-    return Served(
-        app=server.App(
+    return ServedApp(
+        app=server.AppParts(
             pages=Proxy(asking, pages, ForLambda(kept, late_answers, late_pages), prefix).handle,
             sessions=sessions,
             workers=workers,
@@ -200,7 +206,7 @@ def compose(
         uploads=uploads,
         seats=seats,
         crowd=crowd,
-        measuring=Measuring(workers, copy, data),
+        measuring=Measurements(workers, copy, data),
         activity=activity,
         orders=orders,
     )

@@ -15,7 +15,7 @@ from agent.life import reports
 from agent.life.reports import NotAwaited
 from agent.log import logger
 from agent.processes.workers import Workers
-from agent.record import Record
+from agent.record import InstanceRecord
 from chalicelib.clock import Steady
 from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.instances import store
@@ -43,7 +43,7 @@ class Rhythm:
     """
 
 
-class Led(NamedTuple):
+class LedApp(NamedTuple):
     """The served app, as far as its life depends on it."""
 
     workers: Workers
@@ -66,7 +66,7 @@ def idle_limit(settings: AppSettings, *, visited: bool) -> float:
     return min(filter(None, limits), default=math.inf)
 
 
-class Life:
+class InstanceLife:
     """Leads one instance from its start to its end.
 
     ``address`` (host:port) and ``task_arn`` are what the state machine is told about this task.
@@ -96,7 +96,7 @@ class Life:
         self._start_app = start
         self._find_app = find_app
         self._directory = Path("/")
-        self._led: Led | None = None
+        self._led: LedApp | None = None
         self.settings = AppSettings()
         """The current settings; a restart brings new ones."""
         self.retired = False
@@ -111,7 +111,7 @@ class Life:
         self._catch_up_at = 0.0
         self.ready = False
 
-    def lead(self, record: Record, led: Led) -> None:
+    def lead(self, record: InstanceRecord, led: LedApp) -> None:
         """Serve this app from here on.
 
         From now on, the app's row says whether the instance is wanted.
@@ -222,7 +222,7 @@ class Life:
                 self._check.clear()
                 await self._end_if_given_up()
 
-    async def _look_after(self, led: Led) -> None:
+    async def _look_after(self, led: LedApp) -> None:
         settings = self.settings
         quiet = led.activity.quiet_for()
         if settings.app_idle_timeout:

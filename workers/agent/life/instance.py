@@ -15,18 +15,17 @@ from agent import log, record
 from agent.http import server
 from agent.life import metadata, reports
 from agent.life.composition import compose
-from agent.life.course import Led, Life
+from agent.life.course import InstanceLife, LedApp
 from agent.life.launch import Launch
 from agent.life.reports import NotAwaited
-from agent.life.served import Served
+from agent.life.served import ServedApp
 from agent.log import logger
-from agent.processes import app_folders
+from agent.processes import state_folder
 from agent.processes.app_copy import AppCopy
 from agent.processes.app_folder import AppFolder
 from agent.processes.in_place import InPlace
 from agent.processes.starter import Starter
-from agent.record import Record
-from chalicelib import layout
+from agent.record import InstanceRecord
 from chalicelib.agents import protocol
 from chalicelib.configuration.deployment import Settings
 from chalicelib.errors import Conflict, SheenError
@@ -93,11 +92,11 @@ class _Instance:
         self._starter = starter
         self._address = task.address
         self._aws = aws
-        self._served: Served | None = None
+        self._served: ServedApp | None = None
         self._ref: InstanceRef | None = None
         self._binding = asyncio.Lock()
         self._first: asyncio.Task[object] | None = None
-        self.life = Life(
+        self.life = InstanceLife(
             launch.ref,
             launch.token,
             f"{task.address}:{protocol.PORT}",
@@ -126,7 +125,7 @@ class _Instance:
                 await self._served.close()
             logger.info("ended")
 
-    async def serve(self, found: Record) -> None:
+    async def serve(self, found: InstanceRecord) -> None:
         """Serve this app from here on."""
         unix_id = found.unix_id if process.is_root() else None
         copy: AppFolder
@@ -137,9 +136,9 @@ class _Instance:
             copy.begin()
             found = replace(found, directory=copy.path)
         states = await asyncio.to_thread(
-            app_folders.make, Path(self._settings.efs), layout.BOOKMARKS, found.ref, unix_id
+            state_folder.of_app, found, Path(self._settings.efs), unix_id
         )
-        log.identify(found.ref, found.location)
+        log.identify(found.ref, found.app)
         served = compose(
             found,
             copy,
@@ -152,7 +151,7 @@ class _Instance:
         )
         served.start()
         self._served, self._ref = served, found.ref
-        self.life.lead(found, Led(served.workers, served.activity, served.orders.catch_up))
+        self.life.lead(found, LedApp(served.workers, served.activity, served.orders.catch_up))
         self._server.serve(served.app)
 
     async def bind(self, instance: str) -> None:

@@ -15,7 +15,7 @@ from agent.processes.workers import Workers
 from machine.untrusted import Usage
 
 
-class Measuring:
+class Measurements:
     """The measurements of one instance.
 
     :param data: returns how much is in the app's data folder; raises :class:`OSError`.

@@ -3,7 +3,7 @@
 import asyncio
 
 from agent import record
-from agent.life.course import Life
+from agent.life.course import InstanceLife
 from agent.life.worker_maker import WorkerMaker
 from agent.log import logger
 from agent.processes.workers import Workers
@@ -18,7 +18,7 @@ class Orders:
     """The orders of an instance's Lambda, or of its app's row."""
 
     def __init__(
-        self, life: Life, maker: WorkerMaker, workers: Workers, sessions: Sessions
+        self, life: InstanceLife, maker: WorkerMaker, workers: Workers, sessions: Sessions
     ) -> None:
         self._life = life
         self._maker = maker

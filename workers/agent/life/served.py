@@ -11,11 +11,11 @@ import aiohttp
 
 from agent.activity import Activity
 from agent.http import server
-from agent.http.asking import Asking
+from agent.http.asking import WorkerClient
 from agent.http.bodies import KeptAnswers, LateAnswers, LatePages, Uploads
 from agent.life.crowd import Crowd
 from agent.life.listeners import SessionEnds, WorkerChanges
-from agent.life.measuring import Measuring
+from agent.life.measuring import Measurements
 from agent.life.orders import Orders
 from agent.life.seats import Seats
 from agent.life.worker_maker import WorkerMaker
@@ -35,13 +35,13 @@ LAST_LINES = 5.0
 
 
 @dataclass
-class Served:
+class ServedApp:
     """An app on this instance: its workers, its sessions and everything that leads to them.
 
     Nothing runs before :meth:`start`.
     """
 
-    app: server.App
+    app: server.AppParts
     """The parts to which the server passes requests."""
     worker_changes: WorkerChanges
     session_ends: SessionEnds
@@ -55,14 +55,14 @@ class Served:
     gateway: Gateway
     http: aiohttp.ClientSession
     """The connections to the browsers' gateway."""
-    asking: Asking
+    asking: WorkerClient
     kept: KeptAnswers
     late_answers: LateAnswers
     late_pages: LatePages
     uploads: Uploads
     seats: Seats
     crowd: Crowd
-    measuring: Measuring
+    measuring: Measurements
     activity: Activity
     orders: Orders
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)

@@ -8,7 +8,7 @@ from agent import log
 from agent.life import instance
 from agent.life.launch import Launch
 from agent.log import logger
-from agent.processes.preloaded import NoFork, Preloaded
+from agent.processes.preloaded import NoFork, PreloadedProcess
 from agent.processes.starter import Starter
 from chalicelib.apps.model import App, Version
 from chalicelib.aws.tables import bind
@@ -46,7 +46,7 @@ async def run(launch: Launch, settings: Settings, starter: Starter) -> int:
         stopper.cancel()
 
 
-def main(preloaded: Preloaded | NoFork) -> int:
+def main(preloaded: PreloadedProcess | NoFork) -> int:
     """Read the start parameters and serve; return the exit status.
 
     ``preloaded`` is the R that was started first, or the reason why there is none.
@@ -54,7 +54,7 @@ def main(preloaded: Preloaded | NoFork) -> int:
     log.include_libraries()
     if isinstance(preloaded, NoFork):
         logger.warning(f"workers are not forked: {preloaded}")
-    starter = Starter(preloaded if isinstance(preloaded, Preloaded) else None)
+    starter = Starter(preloaded if isinstance(preloaded, PreloadedProcess) else None)
     try:
         settings = Settings.from_environment()
         launch = Launch.take()

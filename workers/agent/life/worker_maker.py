@@ -5,7 +5,7 @@ import dataclasses
 from pathlib import Path
 
 from agent.kinds import runtimes
-from agent.life.course import Life
+from agent.life.course import InstanceLife
 from agent.log import logger
 from agent.processes import app_environment, app_folders
 from agent.processes.app_folder import AppFolder
@@ -16,7 +16,7 @@ from agent.processes.oom import OomKills
 from agent.processes.starter import Starter
 from agent.processes.worker import Worker
 from agent.processes.worker_log import WorkerLogs
-from agent.record import Record
+from agent.record import InstanceRecord
 from chalicelib import layout
 from chalicelib.clock import wall_clock
 from chalicelib.configuration.app_settings import BOOKMARKS_OFF
@@ -36,11 +36,11 @@ class WorkerMaker:
 
     def __init__(
         self,
-        record: Record,
+        record: InstanceRecord,
         copy: AppFolder,
         settings: Settings,
         starter: Starter,
-        life: Life,
+        life: InstanceLife,
         logs: WorkerLogs,
         bookmarks: Path | None,
     ) -> None:
@@ -56,7 +56,7 @@ class WorkerMaker:
         self._oom_kills = OomKills()
         self._runtime = runtimes.of(record.kind)
         self._roles = AppRoles(
-            settings.app_roles, record.location, VersionId.parse(record.ref.version_id).app_id
+            settings.app_roles, record.app, VersionId.parse(record.ref.version_id).app_id
         )
 
     def start(self) -> None:
@@ -117,7 +117,7 @@ class WorkerMaker:
         """Return the name of a worker's log file; empty if the app has no ``log_dir``."""
         if not self.record.settings.log_dir:
             return ""
-        folder = self.record.location.rpartition("/")[2] or "root"
+        folder = self.record.app.rpartition("/")[2] or "root"
         worker = f"{self.record.ref.slot}.{number}"
         user = self.record.account.name if self.record.account is not None else USER
         return file_name(folder, user, wall_clock(), worker)
@@ -137,7 +137,7 @@ class WorkerMaker:
         hidden, seen, links = await asyncio.to_thread(
             app_folders.view, self.record, efs, self._copy.version
         )
-        copy = room.Seen(self._copy.path, self._copy.path, writable=True)
+        copy = room.VisibleFolder(self._copy.path, self._copy.path, writable=True)
         return dataclasses.replace(
             spec,
             environment=variables,

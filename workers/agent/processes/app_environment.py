@@ -8,7 +8,7 @@ from pathlib import Path
 
 from agent.log import logger
 from agent.processes import app_folders, secrets
-from agent.record import Record
+from agent.record import InstanceRecord
 from chalicelib import layout
 from chalicelib.syncs import access, folders, store
 from chalicelib.syncs.errors import BadSync, NoSuchSync
@@ -19,7 +19,7 @@ _SYNC = "SHEEN_SYNC_"
 
 
 async def of_app(
-    record: Record, efs: Path, unix_id: int | None, secret_prefix: str
+    record: InstanceRecord, efs: Path, unix_id: int | None, secret_prefix: str
 ) -> dict[str, str]:
     """Return these variables.
 
@@ -27,7 +27,7 @@ async def of_app(
 
     Raise :class:`agent.failure.AppStartFailed` if a secret is missing.
     """
-    values = await secrets.resolve(record.settings.secrets, secret_prefix, record.location)
+    values = await secrets.resolve(record.settings.secrets, secret_prefix, record.app)
     variables = {**record.settings.environment, **values}
     data = await asyncio.to_thread(app_folders.make, efs, layout.DATA, record.ref, unix_id)
     if data is not None:
@@ -37,7 +37,7 @@ async def of_app(
     return variables
 
 
-async def groups_of_app(record: Record, bucket: str) -> tuple[int, ...]:
+async def groups_of_app(record: InstanceRecord, bucket: str) -> tuple[int, ...]:
     """Return the groups with which the app's R may enter its synced folders.
 
     These are the folders that the app's ``data`` setting names, and no others. ``bucket`` is the
@@ -46,7 +46,7 @@ async def groups_of_app(record: Record, bucket: str) -> tuple[int, ...]:
     return await asyncio.to_thread(_groups, record, bucket) if record.settings.data else ()
 
 
-def _groups(record: Record, bucket: str) -> tuple[int, ...]:
+def _groups(record: InstanceRecord, bucket: str) -> tuple[int, ...]:
     found: list[int] = []
     for number, (name, mode) in enumerate(record.settings.data.items()):
         if number == folders.MOST_SYNCS:
@@ -61,16 +61,15 @@ def _groups(record: Record, bucket: str) -> tuple[int, ...]:
         except (NoSuchSync, BadSync) as error:
             logger.warning(f"the app's setting data names {name}: {error}")
             continue
-        if not definition.lets_in(record.location):
+        if not definition.lets_in(record.app):
             logger.warning(
                 f"the app's setting data names {name}, whose setting apps does not name "
-                f"{record.location}"
+                f"{record.app}"
             )
             continue
         if mode == access.WRITE and definition.publish:
             logger.warning(
-                f"{access.conflict(name, definition.publish, record.location)}; the app "
-                "may only read it"
+                f"{access.conflict(name, definition.publish, record.app)}; the app may only read it"
             )
             mode = "read"
         found += folders.groups(mode, int(row.read_gid), int(row.write_gid))

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from agent.log import logger
 from agent.processes.quota import MOST_FILES
-from agent.record import Record
+from agent.record import InstanceRecord
 from chalicelib import layout
 from chalicelib.instances.model import InstanceRef, VersionId
 from machine.account import Account
-from machine.room import TEMPORARY, Link, Seen
+from machine.room import TEMPORARY, Link, VisibleFolder
 from machine.untrusted import Folder, Usage
 
 
@@ -61,8 +61,8 @@ def usage(efs: Path, root: str, ref: InstanceRef) -> Usage:
 
 
 def view(
-    record: Record, efs: Path, version: Path
-) -> tuple[tuple[Path, ...], tuple[Seen, ...], tuple[Link, ...]]:
+    record: InstanceRecord, efs: Path, version: Path
+) -> tuple[tuple[Path, ...], tuple[VisibleFolder, ...], tuple[Link, ...]]:
     """Return what an app's room hides, and what stays visible in it.
 
     The room hides the shared file system. Visible are the app's own library, data and states, its
@@ -77,8 +77,8 @@ def view(
 
 
 def view_in_place(
-    record: Record, account: Account, efs: Path
-) -> tuple[tuple[Path, ...], tuple[Seen, ...], tuple[Link, ...]]:
+    record: InstanceRecord, account: Account, efs: Path
+) -> tuple[tuple[Path, ...], tuple[VisibleFolder, ...], tuple[Link, ...]]:
     """Return the same for an app in a folder, which sees its trees and its user's home.
 
     In them, the modes of files say what the user may see, as for whoever is logged in.
@@ -90,7 +90,7 @@ def view_in_place(
     tree = record.tree
     if tree is not None and any(map(tree.is_relative_to, TEMPORARY)) and _only_root_leads_to(tree):
         # A room has temporary folders of its own.
-        seen = (*seen, Seen(tree, tree, writable=True))
+        seen = (*seen, VisibleFolder(tree, tree, writable=True))
     return hidden, seen, links
 
 
@@ -116,8 +116,8 @@ def _only_root_leads_to(path: Path) -> bool:
 
 
 def _view(
-    record: Record, efs: Path, own: list[tuple[Path, bool]]
-) -> tuple[tuple[Path, ...], tuple[Seen, ...], tuple[Link, ...]]:
+    record: InstanceRecord, efs: Path, own: list[tuple[Path, bool]]
+) -> tuple[tuple[Path, ...], tuple[VisibleFolder, ...], tuple[Link, ...]]:
     app_id = VersionId.parse(record.ref.version_id).app_id
     found = list(own)
     found += [(efs / root / app_id, True) for root in (layout.DATA, layout.BOOKMARKS)]
@@ -127,7 +127,7 @@ def _view(
     return (
         (real,),
         tuple(
-            Seen(real / path.relative_to(efs), path, writable)
+            VisibleFolder(real / path.relative_to(efs), path, writable)
             for path, writable in found
             if path.is_dir()
         ),

@@ -51,14 +51,14 @@ class AppRoles:
     That is usually one role; after a restart there may be another one.
     """
 
-    def __init__(self, prefix: str, location: str, app_id: str) -> None:
+    def __init__(self, prefix: str, app: str, app_id: str) -> None:
         """Prepare to assume roles; no request is made yet.
 
         ``prefix`` begins the ARNs of all roles that apps may have. The role sessions are named
         after the app's id.
         """
         self._prefix = prefix
-        self._location = location
+        self._app = app
         self._app_id = app_id
         self._tokens: dict[str, str] = {}
         self._known: dict[str, _Credentials] = {}
@@ -76,7 +76,7 @@ class AppRoles:
         if not role:
             return {}
         try:
-            grants.check_role(self._location, role)
+            grants.check_role(self._app, role)
         except BadAppSetting as error:
             logger.error(
                 "no role", extra={"role": self._prefix + role, "why": "it is for another app"}

@@ -10,7 +10,7 @@ from pathlib import Path
 from chalicelib.configuration.app_settings import BOOKMARKS_OFF, AppSettings
 from machine import begin, unprivileged
 from machine.account import Account
-from machine.room import Link, Seen
+from machine.room import Link, VisibleFolder
 
 SOCKET = "run/r.sock"
 """Path in the worker's private folder; ``TMP`` and ``HOME`` are there, too.
@@ -61,7 +61,7 @@ class Runtime:
     """Returns what the process reads in addition to what all processes read."""
     forks: bool = False
     """Whether its workers can be forked from the preloaded R (:mod:`agent.processes.preloaded`)."""
-    seen: Callable[[], tuple[Seen, ...]] = tuple
+    seen: Callable[[], tuple[VisibleFolder, ...]] = tuple
     """Returns folders of its program that a room would hide."""
 
 
@@ -110,7 +110,7 @@ class WorkerSpec:
 
     They stay visible where the machine does not allow rooms.
     """
-    seen: tuple[Seen, ...] = ()
+    seen: tuple[VisibleFolder, ...] = ()
     """Folders that are visible inside the hidden ones."""
     links: tuple[Link, ...] = ()
     """Links that are visible inside the hidden folders."""

@@ -30,7 +30,7 @@ class Line(NamedTuple):
     text: str
 
 
-class Phase(NamedTuple):
+class PhaseReport(NamedTuple):
     """R has reached a phase of its start: ``app`` or ``ready`` (see r/start.R)."""
 
     name: str
@@ -81,8 +81,8 @@ def of_the_app(text: str) -> str:
 class Output:
     """Takes R's stdout and stderr, which are one stream, as the bytes arrive.
 
-    A line ``<mark> <phase>`` is a :class:`Phase` and does not count as output. :data:`KEEP` and
-    :data:`LONGEST_LINE` bound the memory.
+    A line ``<mark> <phase>`` is a :class:`PhaseReport` and does not count as output. :data:`KEEP`
+    and :data:`LONGEST_LINE` bound the memory.
     """
 
     def __init__(self, mark: str) -> None:
@@ -90,7 +90,7 @@ class Output:
         self._rest = b""
         self._kept = bytearray()
 
-    def feed(self, data: bytes) -> Iterator[Line | Phase]:
+    def feed(self, data: bytes) -> Iterator[Line | PhaseReport]:
         """Take some bytes; yield the lines and phases that they complete.
 
         Empty lines are not logged.
@@ -104,7 +104,7 @@ class Output:
             rest = rest[LONGEST_LINE:]
         self._rest = rest
 
-    def end(self) -> Iterator[Line | Phase]:
+    def end(self) -> Iterator[Line | PhaseReport]:
         """End the stream: yield what is left without an end of line."""
         rest, self._rest = self._rest, b""
         if rest:
@@ -117,9 +117,9 @@ class Output:
             kept = kept.partition(b"\n")[2] or kept
         return clean(kept.decode(errors="replace")).strip()
 
-    def _line(self, line: bytes, end: bytes) -> Iterator[Line | Phase]:
+    def _line(self, line: bytes, end: bytes) -> Iterator[Line | PhaseReport]:
         if line.startswith(self._mark):
-            yield Phase(line[len(self._mark) :].decode(errors="replace").strip())
+            yield PhaseReport(line[len(self._mark) :].decode(errors="replace").strip())
             return
         self._kept += line + end
         if len(self._kept) > KEEP:

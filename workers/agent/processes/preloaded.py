@@ -36,7 +36,7 @@ class NoFork(Exception):
     """No worker can be forked, for the reason in the message; a fresh R can be used instead."""
 
 
-class Preloaded:
+class PreloadedProcess:
     """One preloaded R, which begins to start when this object is made.
 
     Make it in the process's main thread, because its life is bound to that thread
@@ -115,7 +115,7 @@ class Preloaded:
                 (pid,) = _ANSWER.unpack(answer)
                 if pid < 0:
                     raise NoFork(f"the fork failed: {os.strerror(-pid)}")
-                worker = Forked(pid)
+                worker = ForkedProcess(pid)
                 kept.clear()
             except OSError as error:
                 raise NoFork(f"it does not take requests: {error}") from error
@@ -168,7 +168,7 @@ class Preloaded:
         return self._said.read().decode(errors="replace").strip() or "it said nothing"
 
 
-class Forked:
+class ForkedProcess:
     """A forked worker's process; an :class:`agent.processes.r_process.RProcess`."""
 
     def __init__(self, pid: int) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from agent.processes.command import HOME, SOCKET, TMP, USER, WorkerSpec
 from agent.processes.quota import MOST_FILES
 from machine import room
-from machine.room import Seen, View
+from machine.room import View, VisibleFolder
 from machine.untrusted import NO_LIMIT, Budget, Folder, Usage
 
 _LONGEST_SOCKET = 107
@@ -26,7 +26,7 @@ _PREFIX = "sheen-worker-"
 _NAME = _PREFIX + "x" * 8
 
 
-class Private:
+class PrivateFolder:
     """One private folder, at ``path``; ``owner`` is the worker's user."""
 
     def __init__(self, path: Path, owner: int, run: Folder) -> None:
@@ -60,7 +60,7 @@ class Private:
         Raise as :func:`machine.room.make`.
         """
         names = ((self.path / _NAMES, _USERS),)
-        own = Seen(self.path, self.path, writable=True)
+        own = VisibleFolder(self.path, self.path, writable=True)
         return room.make(
             View(
                 spec.hidden,
@@ -86,7 +86,7 @@ class Private:
             base.remove(self.path.name, budget)
 
 
-def make(spec: WorkerSpec) -> Private:
+def make(spec: WorkerSpec) -> PrivateFolder:
     """Make the private folder of a worker.
 
     It contains the scripts that a fresh process runs, which belong to root, and the worker's own
@@ -112,7 +112,7 @@ def make(spec: WorkerSpec) -> Private:
         if spec.unix_id is not None:
             folder.give(os.geteuid(), group)
             folder.set_mode(0o750)
-    return Private(path, owner, run)
+    return PrivateFolder(path, owner, run)
 
 
 def _users(spec: WorkerSpec, path: Path, owner: int, group: int) -> bytes:

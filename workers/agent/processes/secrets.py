@@ -24,17 +24,17 @@ _WHY = {
 }
 
 
-async def resolve(wanted: Mapping[str, str], prefix: str, location: str) -> dict[str, str]:
+async def resolve(wanted: Mapping[str, str], prefix: str, app: str) -> dict[str, str]:
     """Return the value of each variable in ``wanted``, which names the secret of each.
 
-    ``prefix`` begins the names of all secrets of the deployment. ``location`` is the app's.
+    ``prefix`` begins the names of all secrets of the deployment. ``app`` is the name of the app.
 
     Raise :class:`AppStartFailed`, which names the variable and the secret that cannot be read, and
     why.
     """
     for variable, name in wanted.items():
         try:
-            grants.check_secret(location, variable, name)
+            grants.check_secret(app, variable, name)
         except BadAppSetting as error:
             raise _not_for_it(variable, prefix + name, error) from None
     values = await asyncio.gather(

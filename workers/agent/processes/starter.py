@@ -12,7 +12,7 @@ from pathlib import Path
 from agent.log import logger
 from agent.processes import fresh, preloading
 from agent.processes.command import WorkerSpec
-from agent.processes.preloaded import NoFork, Preloaded
+from agent.processes.preloaded import NoFork, PreloadedProcess
 from agent.processes.r_process import RProcess
 
 AGAIN = 60.0
@@ -27,8 +27,8 @@ class Starter:
 
     def __init__(
         self,
-        preloaded: Preloaded | None = None,
-        make: Callable[[], Preloaded] = Preloaded,
+        preloaded: PreloadedProcess | None = None,
+        make: Callable[[], PreloadedProcess] = PreloadedProcess,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._preloaded = preloaded

@@ -16,9 +16,9 @@ from agent.log import logger
 from agent.processes import fresh, orphans, private, quota
 from agent.processes.command import WorkerSpec
 from agent.processes.oom import OomKills
-from agent.processes.output import Line, Output, Pace, Phase, of_the_app
-from agent.processes.preloaded import Forked
-from agent.processes.private import Private
+from agent.processes.output import Line, Output, Pace, PhaseReport, of_the_app
+from agent.processes.preloaded import ForkedProcess
+from agent.processes.private import PrivateFolder
 from agent.processes.quota import Quota
 from agent.processes.r_process import READ_SIZE, RProcess, Starter, end_of
 from agent.processes.worker_log import AgentsOwnLog, WorkerLog
@@ -100,7 +100,7 @@ class Worker:
         self._mark = secrets.token_hex(16)
         self._output = Output(self._mark)
         self._process: RProcess | None = None
-        self._private: Private | None = None
+        self._private: PrivateFolder | None = None
         self._calls_run_app = False
         self._killed = False
         self._ready = asyncio.Event()
@@ -123,7 +123,7 @@ class Worker:
     @property
     def forked(self) -> bool:
         """Whether it was forked from a preloaded R."""
-        return isinstance(self._process, Forked)
+        return isinstance(self._process, ForkedProcess)
 
     @property
     def folder(self) -> Path:
@@ -147,7 +147,7 @@ class Worker:
         return self._private is not None and self._private.has_socket()
 
     @property
-    def _own(self) -> Private:
+    def _own(self) -> PrivateFolder:
         if self._private is None:
             raise RuntimeError("the worker has not been started")
         return self._private
@@ -296,17 +296,17 @@ class Worker:
         for event in self._output.end():
             self._heard(event)
 
-    def _heard(self, event: Line | Phase) -> None:
+    def _heard(self, event: Line | PhaseReport) -> None:
         match event:
             case Line(text):
                 self._log.line(of_the_app(text))
-            case Phase("ready"):
+            case PhaseReport("ready"):
                 if self.state is WorkerState.STARTING:
                     self.state = WorkerState.READY
                     self._ready.set()
-            case Phase("run_app"):
+            case PhaseReport("run_app"):
                 self._calls_run_app = True
-            case Phase(name):
+            case PhaseReport(name):
                 self._on_phase(name)
 
     async def _watch(self, process: RProcess, reading: asyncio.Task[None]) -> None:
@@ -458,7 +458,7 @@ def _in_one_line(said: str) -> str:
 
 
 @contextlib.contextmanager
-def _room(spec: WorkerSpec, own: Private) -> Iterator[WorkerSpec]:
+def _room(spec: WorkerSpec, own: PrivateFolder) -> Iterator[WorkerSpec]:
     """Yield the spec with a room for the worker, if it needs one and the machine allows it.
 
     The room's descriptor is closed afterwards; the worker's process keeps the room alive.

@@ -13,7 +13,7 @@ from agent import failure
 from agent.log import logger
 from agent.processes.worker import Worker, WorkerState
 from chalicelib.configuration.worker_limits import WorkerLimits
-from chalicelib.scheduler.spread import Full, On, Open, spread
+from chalicelib.scheduler.spread import OnNewWorker, OnWorker, WorkersFull, spread
 
 _SERVING = (WorkerState.NEW, WorkerState.STARTING, WorkerState.READY)
 
@@ -203,7 +203,7 @@ class Workers:
     async def seated(self, session_id: str) -> AsyncIterator[Worker]:
         """Give a new session its worker, and yield that.
 
-        Raise :class:`agent.failure.NoPlace` if every worker is full and no more may be started.
+        Raise :class:`agent.failure.NoSeat` if every worker is full and no more may be started.
         """
         async with self._waits():
             if self._before_session is not None:
@@ -306,15 +306,15 @@ class Workers:
                 if held.open and (failed is None or held.ready)
             }
             match spread(places, self._limits):
-                case On(number):
+                case OnWorker(number):
                     held = self._held[number]
                 # Another worker does not start, so those that serve must take the session.
-                case Open() if failed is not None:
+                case OnNewWorker() if failed is not None:
                     held = self._roomiest(places, failed)
-                case Open():
+                case OnNewWorker():
                     held = self._open()
-                case Full():
-                    raise failed or failure.NoPlace(self._limits.seats)
+                case WorkersFull():
+                    raise failed or failure.NoSeat(self._limits.seats)
             held.sessions.add(session_id)
             self._of[session_id] = held
             try:
@@ -339,7 +339,7 @@ class Workers:
 
     def _open(self) -> _Held:
         if self._closed:
-            raise failure.AppExited("The instance is being stopped.")
+            raise failure.WorkerExited("The instance is being stopped.")
         self._made += 1
         self._newest = self._make(self._made)
         held = self._held[self._made] = _Held(self._made, self._newest, self._clock())

@@ -40,7 +40,7 @@ class Carrier(Protocol):
         """Wait until everything is sent, or ``timeout`` seconds have passed."""
 
 
-class Pulled:
+class PollingConnection:
     """A SockJS client, whose requests pull its frames; ``pull`` lets a request come for them."""
 
     def __init__(self, pull: Callable[[], None]) -> None:
@@ -76,11 +76,11 @@ class Carriers:
 
     def __init__(self, posts: Carrier) -> None:
         self._posts = posts
-        self._pulled: dict[str, Pulled] = {}
+        self._pulled: dict[str, PollingConnection] = {}
 
-    def expect(self, connection_id: str, pull: Callable[[], None]) -> Pulled:
+    def expect(self, connection_id: str, pull: Callable[[], None]) -> PollingConnection:
         """Announce a SockJS client that is about to become a session's connection."""
-        pulled = self._pulled[connection_id] = Pulled(pull)
+        pulled = self._pulled[connection_id] = PollingConnection(pull)
         return pulled
 
     def open(self, connection_id: str, source: Source, gone: Callable[[], None]) -> Connection:

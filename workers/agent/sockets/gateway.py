@@ -35,7 +35,7 @@ _GIVE_UP = 60.0
 _REFRESH = 60.0
 
 
-class Gone(Exception):
+class BrowserGone(Exception):
     """The connection has ended (status 410)."""
 
 
@@ -94,7 +94,7 @@ class _Pump:
                     return
                 self._last = loop.time()
                 await self._post(frame)
-        except Gone:
+        except BrowserGone:
             if not self._ended:
                 self._ended = True
                 self._gone()
@@ -191,7 +191,7 @@ class Gateway:
                         "a post was refused",
                         extra={"connection": connection_id, "status": status, "bytes": len(body)},
                     )
-                raise Gone
+                raise BrowserGone
             if status == 403:
                 self._credentials = None
             if asyncio.get_running_loop().time() - started > _GIVE_UP:
@@ -199,7 +199,7 @@ class Gateway:
                     "a connection took nothing for too long",
                     extra={"connection": connection_id, "seconds": _GIVE_UP, "status": status},
                 )
-                raise Gone
+                raise BrowserGone
             # Throttled, or the browser does not read (FACTS W7), or the service fails for a moment.
             await asyncio.sleep(delay * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
             delay = min(delay * 2, _LAST_RETRY)

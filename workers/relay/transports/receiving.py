@@ -31,7 +31,7 @@ class BadCallback(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Receiving:
+class ReceivingTransport:
     """A transport that receives.
 
     ``prelude(callback)`` is the start of a response, and ``wrap(frame, callback)`` is a frame in
@@ -67,10 +67,14 @@ def _literal(frame: str) -> str:
 
 
 RECEIVING = {
-    "xhr": Receiving(_SCRIPT, False, True, False, _none, _line),
-    "xhr_streaming": Receiving(_SCRIPT, True, True, False, lambda _: "h" * 2048 + "\n", _line),
-    "eventsource": Receiving("text/event-stream", True, True, False, lambda _: "\r\n", _event),
-    "htmlfile": Receiving(
+    "xhr": ReceivingTransport(_SCRIPT, False, True, False, _none, _line),
+    "xhr_streaming": ReceivingTransport(
+        _SCRIPT, True, True, False, lambda _: "h" * 2048 + "\n", _line
+    ),
+    "eventsource": ReceivingTransport(
+        "text/event-stream", True, True, False, lambda _: "\r\n", _event
+    ),
+    "htmlfile": ReceivingTransport(
         _HTML,
         True,
         False,
@@ -81,7 +85,7 @@ RECEIVING = {
     ),
     # The comment keeps a callback from being taken for the start of another file type, as happened
     # with Flash.
-    "jsonp": Receiving(
+    "jsonp": ReceivingTransport(
         _SCRIPT,
         False,
         False,

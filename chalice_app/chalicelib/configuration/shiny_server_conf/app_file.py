@@ -4,8 +4,9 @@ The grammar is that of ``shiny-server.conf``, without blocks. The file counts on
 ``allow_app_override`` says so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from chalicelib.configuration.declaring import LayerKind
 from chalicelib.configuration.errors import BadAppSetting
@@ -30,7 +31,7 @@ _MOST = 10
 class AppFile:
     """What an app's file says, and what there is to tell about it."""
 
-    settings: dict[str, SettingValue]
+    settings: Mapping[str, SettingValue]
     notes: tuple[Finding, ...]
     """Directives that have no effect here, or another one than the file says."""
 
@@ -56,6 +57,7 @@ def decoded(data: bytes) -> str:
         ) from None
 
 
+@lru_cache(maxsize=256)
 def read(text: str) -> AppFile:
     """Read a file; raise :class:`BadAppSetting` with all errors, each with line and column.
 

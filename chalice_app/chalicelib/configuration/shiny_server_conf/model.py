@@ -1,6 +1,6 @@
 """What a ``shiny-server.conf`` says, as values: sites, locations, targets and layers. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -40,6 +40,12 @@ class Layer:
     """The directives by name, each in the file's order."""
     settings: Mapping[str, SettingValue]
     """Values of apps' settings, by the setting's name."""
+
+
+def nearest(layers: Sequence[Layer], directive: str) -> Use | None:
+    """Return the nearest use of a directive; the first, if a scope has several."""
+    found = (layer.uses[directive][0] for layer in reversed(layers) if directive in layer.uses)
+    return next(found, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +109,7 @@ class Location:
 
     def find(self, directive: str) -> Use | None:
         """Return the nearest use of a directive; the first, if a scope has several."""
-        return next(
-            (
-                layer.uses[directive][0]
-                for layer in reversed(self.layers)
-                if directive in layer.uses
-            ),
-            None,
-        )
+        return nearest(self.layers, directive)
 
     def settings(self) -> dict[str, SettingValue]:
         """Return the settings that hold here, each from its nearest layer.

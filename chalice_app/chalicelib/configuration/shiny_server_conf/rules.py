@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 
 from chalicelib.configuration import run_as
+from chalicelib.configuration.access_log import Format
+from chalicelib.configuration.errors import BadAccessLogFormat
 from chalicelib.configuration.shiny_server_conf.directives.schema import Scope as Place
 from chalicelib.configuration.shiny_server_conf.findings import Finding
 from chalicelib.configuration.shiny_server_conf.scopes import LONGEST_PATH, MODELS, Scope
@@ -20,6 +22,7 @@ def check_rules(top: Scope) -> Iterator[Finding]:
     yield from _sign_in(top)
     yield from _frames(top)
     yield from _users(top)
+    yield from _access_logs(top)
     keys: dict[tuple[int, str, str], Use] = {}
     for server in top.children:
         if server.place is not Place.SERVER:
@@ -105,6 +108,15 @@ def _users(scope: Scope) -> Iterator[Finding]:
                 yield Finding(use.position, f"run_as {name}: {run_as.why_refused(name)}")
     for child in scope.children:
         yield from _users(child)
+
+
+def _access_logs(top: Scope) -> Iterator[Finding]:
+    for use in top.uses.get("access_log", ()):
+        if use.valid:
+            try:
+                Format.parse(use.values["format"])
+            except BadAccessLogFormat as error:
+                yield Finding(use.position, str(error))
 
 
 def _sign_in(top: Scope) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ from chalicelib.pages.handlebars.nodes import (
     Path,
     Show,
 )
-from chalicelib.pages.handlebars.tags import Token, stripped, tokens
+from chalicelib.pages.handlebars.tags import TemplateToken, stripped, tokens
 from chalicelib.pages.handlebars.texts import as_text
 
 DEEPEST = 50
@@ -33,7 +33,7 @@ class _Open:
     """A block that is not closed yet. `rest` is where its next else leads, None after the last."""
 
     word: str
-    tag: Token
+    tag: TemplateToken
     outer: list[Node]
     rest: list[Node] | None
     depth: int
@@ -94,12 +94,12 @@ class _Reader:
             self._bad(opened[-1].tag, f"is never closed; close it with {{{{/{word}}}}}")
         return root
 
-    def _deep(self, depth: int, token: Token) -> int:
+    def _deep(self, depth: int, token: TemplateToken) -> int:
         if depth > DEEPEST:
             self._bad(token, f"is nested more than {DEEPEST} deep")
         return depth
 
-    def _block(self, body: str, token: Token) -> tuple[Block, str]:
+    def _block(self, body: str, token: TemplateToken) -> tuple[Block, str]:
         parameters: tuple[str, ...] = ()
         if found := _PARAMETERS.search(body):
             parameters = tuple(name for name in found.groups() if name)
@@ -114,7 +114,7 @@ class _Reader:
             self._bad(token, f"uses the helper {word}; there are {', '.join(_HELPERS)}")
         return Block("section", self._value(word, token), parameters), word
 
-    def _value(self, text: str, token: Token) -> Expression:
+    def _value(self, text: str, token: TemplateToken) -> Expression:
         text = text.strip()
         if len(text) >= 2 and text[0] in "\"'" and text[-1] == text[0]:
             quote = text[0]
@@ -128,7 +128,7 @@ class _Reader:
             return Literal(None)
         return self._path(text, token)
 
-    def _path(self, text: str, token: Token) -> Path:
+    def _path(self, text: str, token: TemplateToken) -> Path:
         rest, up, data = text, 0, False
         if rest.startswith("@"):
             data, rest = True, rest[1:]
@@ -154,7 +154,7 @@ class _Reader:
             self._bad(token, "has an @ without a name")
         return Path(up, data, tuple(names), text)
 
-    def _bad(self, token: Token, why: str) -> NoReturn:
+    def _bad(self, token: TemplateToken, why: str) -> NoReturn:
         shown = token.body if token.kind != "else" else f"else {token.body}".strip()
         sign = token.kind if token.kind in ("#", "^", "/", "&") else ""
         raise BadTemplate(

@@ -14,7 +14,7 @@ _CLOSE_DASHED = re.compile(r"--(~?)\}\}")
 _CLOSE_UNESCAPED = re.compile(r"\}(~?)\}\}")
 
 
-class Token(NamedTuple):
+class TemplateToken(NamedTuple):
     """A text or a tag; `kind` is the tag's sign, "else", or "text"."""
 
     kind: str
@@ -24,14 +24,14 @@ class Token(NamedTuple):
     right: bool = False
 
 
-def tokens(name: str, source: str) -> list[Token]:
+def tokens(name: str, source: str) -> list[TemplateToken]:
     """Return the texts and tags of `source`, with a text, which may be empty, around each tag."""
-    found: list[Token] = []
+    found: list[TemplateToken] = []
     text: list[str] = []
     at, line, counted = 0, 1, 0
 
     def flush() -> None:
-        found.append(Token("text", "".join(text), line))
+        found.append(TemplateToken("text", "".join(text), line))
         text.clear()
 
     while True:
@@ -58,7 +58,7 @@ def tokens(name: str, source: str) -> list[Token]:
     return found
 
 
-def _tag(name: str, source: str, begin: int, line: int) -> tuple[Token, int]:
+def _tag(name: str, source: str, begin: int, line: int) -> tuple[TemplateToken, int]:
     """Return the tag that begins at `begin`, and where it ends."""
 
     def bad(why: str) -> NoReturn:
@@ -77,13 +77,13 @@ def _tag(name: str, source: str, begin: int, line: int) -> tuple[Token, int]:
         if source.startswith("}}}}", closed.start()):
             bad("ends with }}}}; close it with }}}")
         body = source[at + 1 : closed.start()].strip()
-        return Token("{", body, line, left, bool(closed[1])), closed.end()
+        return TemplateToken("{", body, line, left, bool(closed[1])), closed.end()
     if source.startswith("!", at):
         dashes = source.startswith("!--", at)
         ended = (_CLOSE_DASHED if dashes else _CLOSE).search(source, at + (3 if dashes else 1))
         if not ended:
             bad("is a comment that is never closed")
-        return Token("!", "", line, left, bool(ended[1])), ended.end()
+        return TemplateToken("!", "", line, left, bool(ended[1])), ended.end()
     end = source.find("}}", at)
     if end < 0:
         bad("is never closed; close it with }}")
@@ -108,10 +108,10 @@ def _tag(name: str, source: str, begin: int, line: int) -> tuple[Token, int]:
         bad("says nothing; write the name of a value")
     elif sign in ("", "&") and re.search(r"[\s]", words) and words[0] not in "\"'[":
         bad(f"uses the helper {words.split()[0]}; there are none but those of blocks")
-    return Token(sign, words, line, left, right), end + 2
+    return TemplateToken(sign, words, line, left, right), end + 2
 
 
-def stripped(tokens: Sequence[Token]) -> dict[int, Text]:
+def stripped(tokens: Sequence[TemplateToken]) -> dict[int, Text]:
     """Return the texts by index, without what `~` and standalone tags take away."""
     texts = {at: Text(token.body) for at, token in enumerate(tokens) if token.kind == "text"}
     for at, token in enumerate(tokens):

@@ -6,7 +6,7 @@ from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from chalicelib.aws.tables import Table
 
 
-class ConnectionsOfInstance(GlobalSecondaryIndex["Connection"]):  # type: ignore[no-untyped-call]
+class ConnectionsOfInstance(GlobalSecondaryIndex["ConnectionRow"]):  # type: ignore[no-untyped-call]
     """Index that finds the visitors of an instance that died."""
 
     class Meta:
@@ -17,7 +17,7 @@ class ConnectionsOfInstance(GlobalSecondaryIndex["Connection"]):  # type: ignore
     instance = UnicodeAttribute(hash_key=True)
 
 
-class Connection(Table):
+class ConnectionRow(Table):
     """One connection of API Gateway's WebSocket API.
 
     The row lives from ``$connect`` to ``$disconnect`` or its expiry (FACTS W2, W3).

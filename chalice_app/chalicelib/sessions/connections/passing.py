@@ -31,9 +31,16 @@ class _Route(NamedTuple):
 class Connections:
     """What one Lambda environment needs for WebSocket events and remembers between them."""
 
-    def __init__(self, agents: AgentClient, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        agents: AgentClient,
+        clock: Callable[[], float],
+        ending: Callable[[Mapping[str, Any]], None] = lambda context: None,
+    ) -> None:
+        """``ending`` takes the context of a connection that ends, while its row is there."""
         self._agents = agents
         self._clock = clock
+        self._ending = ending
         self._routes: dict[str, _Route] = {}
         self._agent_of: dict[str, Agent] = {}
 
@@ -116,6 +123,7 @@ class Connections:
             telemetry.logger.info(
                 "nobody to say goodbye to", extra={"connection": connection_id, "error": str(error)}
             )
+        self._ending(event["requestContext"])
         store.remove(connection_id)
         return {"statusCode": 200}
 

@@ -15,7 +15,7 @@ from chalicelib.instances.ceilings.model import HELD, INSTANCES
 from chalicelib.instances.model import InstanceRef
 from chalicelib.lives import pool
 from chalicelib.lives.repairs import GRACE, SeenInstance, drift
-from chalicelib.scheduler.seating import Busy, Queued, Scheduler, Seated, Starting
+from chalicelib.scheduler.seating import DeploymentFull, Queued, Scheduler, Seated, Starting
 
 NOW = 1_800_000_000.0
 
@@ -63,7 +63,7 @@ class TestRows:
         with ThreadPoolExecutor(12) as threads:
             outcomes = list(threads.map(visit, range(36)))
         assert len(store.everywhere()) == 4 == len(ceilings.holders(INSTANCES))
-        assert {type(outcome) for outcome in outcomes} == {Starting, Busy}
+        assert {type(outcome) for outcome in outcomes} == {Starting, DeploymentFull}
 
     def test_an_instance_that_stops_makes_room_and_a_lost_race_takes_none(self) -> None:
         first = Scheduler(lambda: NOW, most_instances=1).seat(
@@ -74,9 +74,9 @@ class TestRows:
             Scheduler(lambda: NOW, most_instances=1).seat(
                 "0123456789ac.v", "/b", AppSettings(), "s2"
             ),
-            Busy,
+            DeploymentFull,
         )
-        assert store.claim("0123456789ab.v", 0, location="/a", capacity=1, now=NOW, most=2) is None
+        assert store.claim("0123456789ab.v", 0, app="/a", capacity=1, now=NOW, most=2) is None
         assert list(ceilings.holders(INSTANCES)) == [first.instance.instance_id]
         store.mark_stopped(first.instance.ref, None, NOW)
         assert isinstance(

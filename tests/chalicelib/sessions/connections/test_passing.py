@@ -29,7 +29,7 @@ def environment(dynamodb_calls: Counter[str], monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.fixture
 def instance(agent: StandinAgent) -> Instance:
-    claimed = store.claim("0123456789ab.v", 0, location="/hello", capacity=9, now=1.0)
+    claimed = store.claim("0123456789ab.v", 0, app="/hello", capacity=9, now=1.0)
     assert claimed is not None
     return store.mark_ready(claimed.ref, agent.address, "token", 1.0)
 

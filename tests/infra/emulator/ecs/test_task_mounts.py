@@ -10,7 +10,7 @@ import pytest
 from infra.declared import DECLARED, ROOTS
 from infra.declared import Mount as Declared
 from infra.emulator.ecs import task_mounts
-from infra.emulator.ecs.definition import Mount
+from infra.emulator.ecs.definition import TaskMount
 
 needs_mounts = pytest.mark.skipif(
     not task_mounts.can_mount(), reason="takes root, and a machine that lets it mount"
@@ -19,7 +19,7 @@ TASKS = {task.name: task for task in DECLARED.task_definitions}
 
 
 def run(efs: Path, mounts: tuple[Declared, ...], code: str) -> str:
-    these = [Mount(*mount) for mount in mounts]
+    these = [TaskMount(*mount) for mount in mounts]
     argv = task_mounts.command(efs, these, efs.parent, [sys.executable, "-c", code, str(efs)])
     return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.strip()
 

@@ -23,8 +23,8 @@ from infra.emulator.clock import Clock
 from infra.emulator.faults import FaultRates, Faults
 from infra.emulator.gateway import (
     AWS,
+    GatewayLimits,
     Invocation,
-    Limits,
     RestApi,
     RestRoute,
     RestRoutes,
@@ -113,7 +113,7 @@ class Gateway:
 @asynccontextmanager
 async def gateway(
     *,
-    limits: Limits = AWS,
+    limits: GatewayLimits = AWS,
     faults: FaultRates | None = None,
     binary: tuple[str, ...] = ("*/*",),
     speed: float = 1.0,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.emulator.gateway import RestRoute, RestRoutes, WebSocketRoutes, events
-from infra.emulator.gateway.events import Received, Visitor
+from infra.emulator.gateway.events import SocketContext, WireRequest
 from infra.emulator.gateway.routes import match_route
 
 ROUTES = RestRoutes(
@@ -31,8 +31,8 @@ HEADERS = (
 )
 
 
-def received(**changes: Any) -> Received:
-    return Received(
+def received(**changes: Any) -> WireRequest:
+    return WireRequest(
         **{
             "method": "POST",
             "path": "/hello/a%20b/",
@@ -130,7 +130,7 @@ def test_chalice_and_powertools_understand_the_event() -> None:
     assert proxy.request_context.request_time_epoch == 1_700_000_000_250
 
 
-VISITOR = Visitor("L0SM9cOFvHcCIhw=", NOW - 1, "192.0.2.7", "Browser/1", "apps.example")
+VISITOR = SocketContext("L0SM9cOFvHcCIhw=", NOW - 1, "192.0.2.7", "Browser/1", "apps.example")
 
 
 def test_connect_has_the_clients_headers_and_query() -> None:
@@ -165,7 +165,7 @@ def test_a_message_has_no_headers_and_its_own_id() -> None:
 
 
 def test_disconnect_has_the_code_and_the_reason() -> None:
-    nameless = Visitor("id=", NOW, "192.0.2.7", None, "apps.example")
+    nameless = SocketContext("id=", NOW, "192.0.2.7", None, "apps.example")
     event = events.disconnect_event(
         nameless, SOCKETS, code=1001, reason="Going away", request_id="r", now=NOW
     )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from infra.emulator.gateway.media import is_binary
 from infra.emulator.gateway.responses import (
     Base64Error,
-    ProxyResponse,
+    FunctionResponse,
     ProxyResponseError,
     parse_proxy_response,
     parse_websocket_response,
@@ -71,7 +71,7 @@ def test_any_answer_of_a_function_is_either_understood_or_refused(answer: object
 
 
 def test_an_empty_answer_is_an_empty_page() -> None:
-    assert parse_proxy_response(b"{}") == ProxyResponse(200)
+    assert parse_proxy_response(b"{}") == FunctionResponse(200)
 
 
 def test_both_kinds_of_headers_are_merged_and_a_pair_in_both_comes_once() -> None:
@@ -105,7 +105,7 @@ def test_headers_that_are_api_gateways_own_are_renamed_or_dropped() -> None:
         "Via",
         "ETag",
     ]
-    response = ProxyResponse(200, tuple((name, "v") for name in names))
+    response = FunctionResponse(200, tuple((name, "v") for name in names))
     sent = dict(rest_headers(response, "r", "x", "t"))
     assert sent == {
         "x-amzn-Remapped-Server": "v",
@@ -123,12 +123,12 @@ def test_headers_that_are_api_gateways_own_are_renamed_or_dropped() -> None:
 
 @given(st.binary(max_size=100), st.none() | st.text(max_size=20))
 def test_with_all_types_binary_base64_is_always_undone(body: bytes, accept: str | None) -> None:
-    response = ProxyResponse(200, (), base64.b64encode(body).decode(), is_base64=True)
+    response = FunctionResponse(200, (), base64.b64encode(body).decode(), is_base64=True)
     assert rest_body(response, accept, ("*/*",)) == body
 
 
 def test_without_a_matching_accept_the_client_gets_the_base64_text() -> None:
-    response = ProxyResponse(200, (("Content-Type", "image/png"),), "AAA=", is_base64=True)
+    response = FunctionResponse(200, (("Content-Type", "image/png"),), "AAA=", is_base64=True)
     assert rest_body(response, "image/webp,image/png", ("image/png",)) == b"AAA="
     assert rest_body(response, None, ("image/png",)) == b"AAA="
     assert rest_body(response, "image/png,*/*", ("image/*",)) == b"\x00\x00"
@@ -136,7 +136,7 @@ def test_without_a_matching_accept_the_client_gets_the_base64_text() -> None:
 
 def test_base64_that_is_none_is_an_error_not_garbage() -> None:
     with pytest.raises(Base64Error):
-        rest_body(ProxyResponse(200, (), "§§§", is_base64=True), None, ("*/*",))
+        rest_body(FunctionResponse(200, (), "§§§", is_base64=True), None, ("*/*",))
 
 
 @pytest.mark.parametrize(

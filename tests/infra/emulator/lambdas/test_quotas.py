@@ -6,7 +6,7 @@ import pytest
 
 from infra.emulator.gateway.invoker import NotActive, Throttled
 from infra.emulator.lambdas.function import Function
-from infra.emulator.lambdas.quotas import INACTIVE_AFTER, PENDING, Activity, Concurrency
+from infra.emulator.lambdas.quotas import INACTIVE_AFTER, PENDING, Concurrency, InvocationTimes
 
 FUNCTIONS = {
     "page": Function("page", "app.page", Path(), in_vpc=True),
@@ -45,7 +45,7 @@ def test_more_than_there_is_cannot_be_reserved() -> None:
 def test_a_function_in_the_vpc_that_was_idle_for_two_weeks_fails_until_it_has_a_network_again() -> (
     None
 ):
-    activity = Activity(FUNCTIONS, 0.0)
+    activity = InvocationTimes(FUNCTIONS, 0.0)
     activity.use("page", INACTIVE_AFTER)
     later = 2 * INACTIVE_AFTER + 1
     for seconds in (0.0, 1.0, PENDING - 1):
@@ -56,4 +56,4 @@ def test_a_function_in_the_vpc_that_was_idle_for_two_weeks_fails_until_it_has_a_
 
 
 def test_a_function_outside_the_vpc_stays_active() -> None:
-    Activity(FUNCTIONS, 0.0).use("other", 100 * INACTIVE_AFTER)
+    InvocationTimes(FUNCTIONS, 0.0).use("other", 100 * INACTIVE_AFTER)

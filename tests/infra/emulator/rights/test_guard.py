@@ -8,9 +8,9 @@ import pytest
 
 from infra.declared import DECLARED
 from infra.emulator.aws_errors import AwsError, error_response
-from infra.emulator.rights import Guard, Need
+from infra.emulator.rights import Guard, NeededRight
 from infra.emulator.rights.call import Call
-from infra.emulator.rights.policy import Policy, Verdict
+from infra.emulator.rights.policy import Policy, PolicyVerdict
 from infra.local import roles
 from infra.local.place import local_place
 from infra.local.settings import LocalSettings
@@ -127,7 +127,7 @@ def test_lambda_can_write_each_functions_log(function: object) -> None:
     policy = Policy(DECLARED.roles(PLACE)[function.role].policy())  # type: ignore[attr-defined]
     stream = PLACE.arn("logs", f"log-group:/aws/lambda/{name}:log-stream:2026/01/01/[$LATEST]abc")
     for action in ("logs:CreateLogStream", "logs:PutLogEvents"):
-        assert policy.decide(Need(action, stream)).verdict is Verdict.ALLOWED
+        assert policy.decide(NeededRight(action, stream)).verdict is PolicyVerdict.ALLOWED
 
 
 def test_an_explicit_deny_says_so() -> None:
@@ -135,6 +135,9 @@ def test_an_explicit_deny_says_so() -> None:
     from infra.emulator.rights.refusal import refusal
 
     error = refusal(
-        "s3", "arn:x", Need("s3:GetObject", "arn:aws:s3:::b/k"), Decision(Verdict.DENIED, "No")
+        "s3",
+        "arn:x",
+        NeededRight("s3:GetObject", "arn:aws:s3:::b/k"),
+        Decision(PolicyVerdict.DENIED, "No"),
     )
     assert error.message.endswith("with an explicit deny in an identity-based policy")

@@ -8,7 +8,7 @@ import pytest
 
 from infra.declared import DECLARED
 from infra.emulator.rights.call import Call, NotMapped
-from infra.emulator.rights.policy import Need, Policy, Verdict
+from infra.emulator.rights.policy import NeededRight, Policy, PolicyVerdict
 from infra.emulator.states.tokens import token_of
 from infra.local import roles
 from infra.local.place import local_place
@@ -181,7 +181,11 @@ def test_who_makes_and_who_starts_datasyncs_tasks_may_do_all_that_these_do(role:
             for operation in calls[role]
             for need in known.of(Call("datasync", operation, body=body))
         ]
-        return {need.action for need in every if policy.decide(need).verdict is not Verdict.ALLOWED}
+        return {
+            need.action
+            for need in every
+            if policy.decide(need).verdict is not PolicyVerdict.ALLOWED
+        }
 
     assert refused("local", "local") == set()
     assert refused("prod", "local") == {
@@ -201,7 +205,7 @@ def test_datasyncs_things_of_another_stage_are_neither_started_nor_stopped_nor_d
 
     def may(role: str, operation: str, **parameters: str) -> bool:
         first, *_ = known.of(Call("datasync", operation, body=json.dumps(parameters).encode()))
-        return policies[role].decide(first).verdict is Verdict.ALLOWED
+        return policies[role].decide(first).verdict is PolicyVerdict.ALLOWED
 
     for role, operation, name in (
         ("function-sync_step", "DeleteTask", "TaskArn"),
@@ -211,13 +215,13 @@ def test_datasyncs_things_of_another_stage_are_neither_started_nor_stopped_nor_d
         end = "" if name == "TaskArn" else "/execution/exec-1"
         assert may(role, operation, **{name: mine + end}), operation
         assert not may(role, operation, **{name: other + end}), operation
-    seize = Need(
+    seize = NeededRight(
         "datasync:TagResource",
         other,
         {"aws:RequestTag/stage": "local", "aws:ResourceTag/stage": "prod"},
     )
     assert all(
-        policies[role].decide(seize).verdict is not Verdict.ALLOWED
+        policies[role].decide(seize).verdict is not PolicyVerdict.ALLOWED
         for role in ("function-sync_step", "machine-sync")
     )
     assert not may("function-sync_step", "CreateTask"), "what is made has the stage's tag"
@@ -230,7 +234,10 @@ def test_a_task_in_enhanced_mode_needs_the_right_to_make_datasyncs_linked_role()
         if need.action.startswith("iam:")
     ]
     [need] = needed
-    for mode, verdict in (("ENHANCED", Verdict.ALLOWED), ("BASIC", Verdict.NOT_ALLOWED)):
+    for mode, verdict in (
+        ("ENHANCED", PolicyVerdict.ALLOWED),
+        ("BASIC", PolicyVerdict.NOT_ALLOWED),
+    ):
         role = DECLARED.roles(replace(PLACE, transfer_mode=mode))["function-sync_step"]
         assert Policy(role.policy()).decide(need).verdict is verdict
 

@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.emulator.rights.policy import CannotJudge, Need, Policy, Verdict, arn_matches, matches
+from infra.emulator.rights.policy import (
+    CannotJudge,
+    NeededRight,
+    Policy,
+    PolicyVerdict,
+    arn_matches,
+    matches,
+)
 
 ACTIONS = ["s3:GetObject", "s3:PutObject", "dynamodb:GetItem"]
 RESOURCES = [
@@ -38,7 +45,7 @@ CONDITIONS: list[dict[str, Any]] = [
 ]
 
 needs = st.builds(
-    Need, st.sampled_from(ACTIONS), st.sampled_from(RESOURCES), st.sampled_from(CONTEXTS)
+    NeededRight, st.sampled_from(ACTIONS), st.sampled_from(RESOURCES), st.sampled_from(CONTEXTS)
 )
 statements = st.fixed_dictionaries(
     {
@@ -54,11 +61,11 @@ statements = st.fixed_dictionaries(
 policies = st.lists(statements, max_size=5)
 
 
-def verdict(policy: list[dict[str, Any]], need: Need) -> Verdict:
+def verdict(policy: list[dict[str, Any]], need: NeededRight) -> PolicyVerdict:
     return Policy({"Statement": policy}).decide(need).verdict
 
 
-def by_hand(statement: dict[str, Any], need: Need) -> bool:
+def by_hand(statement: dict[str, Any], need: NeededRight) -> bool:
     """Whether a statement applies, worked out another way: by regular expressions on whole strings,
     and cases for the conditions.
     """
@@ -85,29 +92,36 @@ def by_hand(statement: dict[str, Any], need: Need) -> bool:
 
 @given(policies, needs)
 def test_a_deny_wins_over_every_allow_and_nothing_is_allowed_unsaid(
-    policy: list[dict[str, Any]], need: Need
+    policy: list[dict[str, Any]], need: NeededRight
 ) -> None:
     effects = {statement["Effect"] for statement in policy if by_hand(statement, need)}
     wanted = (
-        Verdict.DENIED if "Deny" in effects else Verdict.ALLOWED if effects else Verdict.NOT_ALLOWED
+        PolicyVerdict.DENIED
+        if "Deny" in effects
+        else PolicyVerdict.ALLOWED
+        if effects
+        else PolicyVerdict.NOT_ALLOWED
     )
     assert verdict(policy, need) is wanted
 
 
 @given(policies, statements, needs)
 def test_one_more_allow_takes_nothing_away_and_one_more_deny_gives_nothing(
-    policy: list[dict[str, Any]], more: dict[str, Any], need: Need
+    policy: list[dict[str, Any]], more: dict[str, Any], need: NeededRight
 ) -> None:
     before, after = verdict(policy, need), verdict([*policy, more], need)
     if more["Effect"] == "Allow":
-        assert after is before or (before, after) == (Verdict.NOT_ALLOWED, Verdict.ALLOWED)
+        assert after is before or (before, after) == (
+            PolicyVerdict.NOT_ALLOWED,
+            PolicyVerdict.ALLOWED,
+        )
     else:
-        assert after is before or after is Verdict.DENIED
+        assert after is before or after is PolicyVerdict.DENIED
 
 
 @given(policies.flatmap(lambda policy: st.tuples(st.just(policy), st.permutations(policy))), needs)
 def test_the_order_of_statements_does_not_matter(
-    pair: tuple[list[dict[str, Any]], list[dict[str, Any]]], need: Need
+    pair: tuple[list[dict[str, Any]], list[dict[str, Any]]], need: NeededRight
 ) -> None:
     assert verdict(pair[0], need) is verdict(pair[1], need)
 
@@ -161,8 +175,11 @@ def test_actions_are_alike_in_upper_and_lower_case_and_resources_are_not() -> No
     policy = [
         {"Sid": "S", "Effect": "Allow", "Action": "S3:getobject", "Resource": "arn:aws:s3:::b/a"}
     ]
-    assert verdict(policy, Need("s3:GetObject", "arn:aws:s3:::b/a")) is Verdict.ALLOWED
-    assert verdict(policy, Need("s3:GetObject", "arn:aws:s3:::b/A")) is Verdict.NOT_ALLOWED
+    assert verdict(policy, NeededRight("s3:GetObject", "arn:aws:s3:::b/a")) is PolicyVerdict.ALLOWED
+    assert (
+        verdict(policy, NeededRight("s3:GetObject", "arn:aws:s3:::b/A"))
+        is PolicyVerdict.NOT_ALLOWED
+    )
 
 
 @pytest.mark.parametrize(

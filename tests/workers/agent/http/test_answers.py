@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
-from agent.failure import AppExited, AppStartFailed, NoPlace, PageUnfit, WorkerFailed, WorkerGone
+from agent.failure import AppStartFailed, NoSeat, PageUnfit, WorkerExited, WorkerFailed, WorkerGone
 from agent.http import answers
 
 ERRORS = [
     (AppStartFailed("It stopped.", "Error: no"), 500, None),
-    (AppExited("It stopped."), 503, "2"),
+    (WorkerExited("It stopped."), 503, "2"),
     (PageUnfit("It is no page."), 500, None),
-    (NoPlace(3), 503, "2"),
+    (NoSeat(3), 503, "2"),
     (WorkerGone(), 410, None),
 ]
 

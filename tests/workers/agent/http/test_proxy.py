@@ -16,7 +16,7 @@ from yarl import URL
 
 from agent.activity import Activity
 from agent.http import server
-from agent.http.asking import Asking
+from agent.http.asking import WorkerClient
 from agent.http.client_files import ClientFiles
 from agent.http.proxy import Proxy
 from agent.http.session_pages import LARGEST_PAGE, decoded
@@ -82,10 +82,10 @@ class Agent:
             lambda number: Worker(spec(self.app, number=number, **self.options)),
             WorkerLimits(1, 1.0, 2),
         )
-        self.asking = Asking(self.workers)
+        self.asking = WorkerClient(self.workers)
         self.proxy = Proxy(self.asking, self.pages, prefix="20261120T000000Z-0000.0")
         self.bound: list[str] = []
-        app = server.App(
+        app = server.AppParts(
             pages=self.proxy.handle,
             sessions=cast(Sessions, self.relay),
             workers=self.workers,

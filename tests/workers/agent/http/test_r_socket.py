@@ -14,7 +14,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from multidict import CIMultiDict
 
 from agent.http import r_socket
-from agent.http.asking import Asking
+from agent.http.asking import WorkerClient
 from agent.http.proxy import Proxy
 from agent.processes.command import WorkerSpec
 from agent.processes.worker import Worker
@@ -54,7 +54,7 @@ class Stand:
 
     def __init__(self, spec: Callable[..., WorkerSpec]) -> None:
         self.workers = Workers(lambda number: Worker(spec("visitor", number=number)))
-        self.asking = Asking(self.workers)
+        self.asking = WorkerClient(self.workers)
         self.pages = MarkedPages("")
         self.proxy = Proxy(self.asking, self.pages)
         self.http: TestClient[web.Request, web.Application]

@@ -11,11 +11,11 @@ import pytest
 
 from agent.activity import Activity
 from agent.life import reports
-from agent.life.course import Led, Life, Rhythm, idle_limit
+from agent.life.course import InstanceLife, LedApp, Rhythm, idle_limit
 from agent.life.reports import NotAwaited
 from agent.processes.worker import Worker
 from agent.processes.workers import Workers
-from agent.record import Record
+from agent.record import InstanceRecord
 from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.instances import store
 from chalicelib.instances.model import Instance
@@ -57,7 +57,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> StateMachine:
 def instance(tables: None) -> Instance:
     version_id = "life.v"
     claimed = store.claim(
-        version_id, 0, location="/x", capacity=5, now=0, seen=store.in_slot(version_id, 0)
+        version_id, 0, app="/x", capacity=5, now=0, seen=store.in_slot(version_id, 0)
     )
     assert claimed is not None
     return claimed
@@ -90,12 +90,14 @@ async def nothing() -> None:
 
 def life_of(
     instance: Instance, workers: Workers, idle: float = 0.0, serving: Serving | None = None
-) -> Life:
+) -> InstanceLife:
     settings = AppSettings(app_idle_timeout=0, instance_idle_timeout=idle)
-    record = Record(instance.ref, "/x", 1, settings, instance.secret, Path("/x"), shiny_r.KIND)
-    life = Life(instance.ref, "start", "127.0.0.1:1", "arn", workers.ready, nothing, RHYTHM)
+    record = InstanceRecord(
+        instance.ref, "/x", 1, settings, instance.secret, Path("/x"), shiny_r.KIND
+    )
+    life = InstanceLife(instance.ref, "start", "127.0.0.1:1", "arn", workers.ready, nothing, RHYTHM)
     serving = serving or Serving(workers, Activity(lambda: False))
-    life.lead(record, Led(serving.workers, serving.activity, serving.catch_up))
+    life.lead(record, LedApp(serving.workers, serving.activity, serving.catch_up))
     return life
 
 

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("tables")
 
 @pytest.fixture
 def instance() -> Instance:
-    claimed = store.claim(f"crowd.{time.time_ns()}", 0, location="/x", capacity=4, now=0)
+    claimed = store.claim(f"crowd.{time.time_ns()}", 0, app="/x", capacity=4, now=0)
     assert claimed is not None
     return store.mark_ready(claimed.ref, "127.0.0.1:1", "token", 0)
 

@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from agent.life.measuring import Measuring
+from agent.life.measuring import Measurements
 from agent.processes import quota
 from agent.processes.app_copy import MOST_COPIED, AppCopy
 from agent.processes.worker import Worker, WorkerState
@@ -25,7 +25,7 @@ async def test_an_app_that_fills_its_own_folder_gets_it_anew(
     await copy.made()
     monkeypatch.setattr(quota, "COPY", 1_000_000)
     worker = await started("routes")
-    measuring = Measuring(
+    measuring = Measurements(
         cast(Workers, types.SimpleNamespace(all=[worker])),
         copy,
         lambda: Usage(0, 0, complete=True),

@@ -15,7 +15,7 @@ from tests.support.waiting import eventually
 
 @pytest.fixture
 def instance(tables: None) -> Instance:
-    claimed = store.claim(f"seats.{time.time_ns()}", 0, location="/x", capacity=5, now=0)
+    claimed = store.claim(f"seats.{time.time_ns()}", 0, app="/x", capacity=5, now=0)
     assert claimed is not None
     return store.mark_ready(claimed.ref, "127.0.0.1:1", "t", 0)
 

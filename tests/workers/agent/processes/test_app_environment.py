@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent.processes.app_environment import groups_of_app
-from agent.record import Record
+from agent.record import InstanceRecord
 from chalicelib.configuration.app_settings import AppSettings
 from chalicelib.instances.model import InstanceRef
 from chalicelib.kinds import shiny_r
@@ -24,10 +24,10 @@ def _services() -> Iterator[None]:
         yield
 
 
-def record(mode: str) -> Record:
+def record(mode: str) -> InstanceRecord:
     ref = InstanceRef.parse(f"0123456789ab.20261120T133144Z-3f9a/0/{'f' * 16}")
     settings = AppSettings(data={"site": mode})
-    return Record(ref, "/reader", 271_828, settings, "0" * 64, Path(), shiny_r.KIND)
+    return InstanceRecord(ref, "/reader", 271_828, settings, "0" * 64, Path(), shiny_r.KIND)
 
 
 def define(**settings: object) -> None:

@@ -6,12 +6,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.processes.output import KEEP, LONGEST_LINE, Line, Output, Pace, Phase, clean, of_the_app
+from agent.processes.output import (
+    KEEP,
+    LONGEST_LINE,
+    Line,
+    Output,
+    Pace,
+    PhaseReport,
+    clean,
+    of_the_app,
+)
 
 MARK = "0123456789abcdef"
 
 
-def everything(output: Output, parts: list[bytes]) -> list[Line | Phase]:
+def everything(output: Output, parts: list[bytes]) -> list[Line | PhaseReport]:
     return [event for part in parts for event in output.feed(part)] + list(output.end())
 
 
@@ -25,9 +34,9 @@ def test_lines_and_phases_are_found_wherever_the_bytes_are_cut(places: list[int]
     data = f"Loading\n\n{MARK} app\nwörking…\n\n{MARK} ready\nlast".encode()
     assert everything(Output(MARK), cut(data, places)) == [
         Line("Loading"),
-        Phase("app"),
+        PhaseReport("app"),
         Line("wörking…"),
-        Phase("ready"),
+        PhaseReport("ready"),
         Line("last"),
     ]
 
@@ -37,7 +46,7 @@ def test_another_mark_is_output_and_the_right_one_is_not() -> None:
     assert everything(output, [f"x{MARK} ready\nffff ready\n{MARK} app\n".encode()]) == [
         Line(f"x{MARK} ready"),
         Line("ffff ready"),
-        Phase("app"),
+        PhaseReport("app"),
     ]
     assert f"{MARK} app" not in output.text()
 

@@ -18,7 +18,7 @@ import pytest
 from agent.failure import AppInitTimeout, AppStartFailed
 from agent.processes import fresh, preloading
 from agent.processes.command import WorkerSpec
-from agent.processes.preloaded import NoFork, Preloaded
+from agent.processes.preloaded import NoFork, PreloadedProcess
 from agent.processes.r_process import Starter as Start
 from agent.processes.starter import Starter
 from agent.processes.worker import Worker, WorkerState
@@ -29,7 +29,7 @@ Serve = Callable[..., Awaitable[Worker]]
 
 
 @pytest.fixture
-async def serve(spec: MakeSpec, preloaded: Preloaded) -> AsyncIterator[Serve]:
+async def serve(spec: MakeSpec, preloaded: PreloadedProcess) -> AsyncIterator[Serve]:
     """Starts forked workers, unless told otherwise, and ends them after the test."""
     async with contextlib.AsyncExitStack() as stack:
 
@@ -57,7 +57,7 @@ async def ask(worker: Worker, query: str = "") -> Any:
 
 
 async def test_an_app_finds_the_same_r_whether_forked_or_fresh(
-    serve: Serve, preloaded: Preloaded
+    serve: Serve, preloaded: PreloadedProcess
 ) -> None:
     variables = {"LEVEL": "a%0Ab\nc=d", "TZ": "Asia/Tokyo"}
     one, other = [
@@ -81,7 +81,7 @@ async def test_no_two_workers_share_a_token_a_random_number_or_a_folder(serve: S
 
 
 async def test_a_forked_worker_that_fails_says_so_as_a_fresh_one_does(
-    spec: MakeSpec, preloaded: Preloaded, apps: Path
+    spec: MakeSpec, preloaded: PreloadedProcess, apps: Path
 ) -> None:
     worker = Worker(spec("crash"), starter=preloaded.fork)
     with pytest.raises(AppStartFailed, match="exit status 1") as caught:
@@ -99,7 +99,7 @@ async def test_a_forked_worker_that_fails_says_so_as_a_fresh_one_does(
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM])
 async def test_a_workers_death_hurts_neither_the_preloaded_r_nor_another_worker(
-    serve: Serve, preloaded: Preloaded, number: signal.Signals
+    serve: Serve, preloaded: PreloadedProcess, number: signal.Signals
 ) -> None:
     one, other = await serve("mirror"), await serve("mirror", number=2)
     assert one.pid is not None
@@ -114,12 +114,12 @@ async def test_a_workers_death_hurts_neither_the_preloaded_r_nor_another_worker(
 async def test_the_preloaded_rs_death_hurts_no_worker_and_the_next_ones_are_fresh(
     serve: Serve, fork_library: Path
 ) -> None:
-    own = Preloaded()
+    own = PreloadedProcess()
     now = [0.0]
-    made: list[Preloaded] = []
+    made: list[PreloadedProcess] = []
 
-    def make() -> Preloaded:
-        made.append(Preloaded())
+    def make() -> PreloadedProcess:
+        made.append(PreloadedProcess())
         return made[-1]
 
     starter = Starter(own, make, lambda: now[0])
@@ -141,7 +141,7 @@ def is_forked(worker: Worker) -> bool:
 
 
 async def test_what_an_r_reads_at_its_start_gets_a_fresh_one(
-    serve: Serve, preloaded: Preloaded, tmp_path: Path
+    serve: Serve, preloaded: PreloadedProcess, tmp_path: Path
 ) -> None:
     starter = Starter(preloaded)
     assert is_forked(await serve("echo", starter.start))
@@ -153,7 +153,7 @@ async def test_what_an_r_reads_at_its_start_gets_a_fresh_one(
 
 
 async def test_a_package_of_the_apps_own_in_another_version_gets_a_fresh_r(
-    serve: Serve, preloaded: Preloaded, tmp_path: Path
+    serve: Serve, preloaded: PreloadedProcess, tmp_path: Path
 ) -> None:
     loaded = await preloaded.versions()
     for name, version in (("httpuv", loaded["httpuv"]), ("notloaded", "1.0")):
@@ -168,7 +168,9 @@ async def test_a_package_of_the_apps_own_in_another_version_gets_a_fresh_r(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give workers users of their own")
-async def test_an_app_cannot_touch_the_preloaded_r(serve: Serve, preloaded: Preloaded) -> None:
+async def test_an_app_cannot_touch_the_preloaded_r(
+    serve: Serve, preloaded: PreloadedProcess
+) -> None:
     worker = await serve("probe")
     found = await ask(worker, f"probe={preloaded.pid}&other=/etc/hostname")
     assert found["agent_signal"] is False
@@ -186,8 +188,8 @@ async def test_without_the_library_or_after_its_end_there_is_no_fork(
     spec: MakeSpec, fork_library: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(NoFork, match=r"fork\.so is not there"):
-        Preloaded(tmp_path / "fork.so")
-    own = Preloaded()
+        PreloadedProcess(tmp_path / "fork.so")
+    own = PreloadedProcess()
     os.kill(own.pid, signal.SIGKILL)
     try:
         with pytest.raises(NoFork, match="has ended"):
@@ -199,7 +201,7 @@ async def test_without_the_library_or_after_its_end_there_is_no_fork(
 async def test_a_start_that_is_given_up_in_the_middle_of_a_fork_confuses_no_later_one(
     spec: MakeSpec, fork_library: Path, serve: Serve
 ) -> None:
-    own = Preloaded()
+    own = PreloadedProcess()
     starter = Starter(own)
     try:
         await own.versions()

@@ -9,10 +9,10 @@ from typing import Any, cast
 
 import pytest
 
-from agent.failure import AppExited, AppStartFailed, NoPlace, WorkerGone
+from agent.failure import AppStartFailed, NoSeat, WorkerExited, WorkerGone
 from agent.processes import fresh
 from agent.processes.command import WorkerSpec
-from agent.processes.preloaded import Preloaded
+from agent.processes.preloaded import PreloadedProcess
 from agent.processes.worker import Worker, WorkerState
 from agent.processes.workers import Workers
 from chalicelib.configuration.worker_limits import WorkerLimits
@@ -73,7 +73,7 @@ async def test_after_a_failed_start_the_next_visitor_starts_anew(
 class Forking:
     """Makes workers of an app that are forked, or afresh."""
 
-    def __init__(self, spec: MakeSpec, preloaded: Preloaded, app: str) -> None:
+    def __init__(self, spec: MakeSpec, preloaded: PreloadedProcess, app: str) -> None:
         self.all: list[Worker] = []
         self._spec, self._app = spec, app
         self._preloaded = preloaded
@@ -91,7 +91,7 @@ class Forking:
 
 
 async def test_an_app_that_fails_only_when_it_is_forked_gets_a_fresh_r_by_itself(
-    spec: MakeSpec, preloaded: Preloaded
+    spec: MakeSpec, preloaded: PreloadedProcess
 ) -> None:
     made = Forking(spec, preloaded, "forkless")
     workers = Workers(made.forked, afresh=made.afresh)
@@ -111,7 +111,7 @@ async def test_an_app_that_fails_only_when_it_is_forked_gets_a_fresh_r_by_itself
 
 
 async def test_an_app_that_fails_forked_and_fresh_is_forked_again_the_next_time(
-    spec: MakeSpec, preloaded: Preloaded
+    spec: MakeSpec, preloaded: PreloadedProcess
 ) -> None:
     made = Forking(spec, preloaded, "crash")
     workers = Workers(made.forked, afresh=made.afresh)
@@ -152,10 +152,10 @@ async def test_nothing_starts_after_the_end(made: Made) -> None:
     while not made.all or made.all[0].pid is None:  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     await workers.close()
-    with pytest.raises((AppStartFailed, AppExited, asyncio.CancelledError)):
+    with pytest.raises((AppStartFailed, WorkerExited, asyncio.CancelledError)):
         await waiting
     assert made.all[0].state is WorkerState.EXITED
-    with pytest.raises(AppExited):
+    with pytest.raises(WorkerExited):
         await workers.ready()
     assert len(made.all) == 1
 
@@ -241,7 +241,7 @@ async def test_sessions_are_spread_as_the_guide_says_and_keep_their_worker() -> 
     seats = [await place.come(f"s{number}") for number in range(15)]
     assert seats[:6] == ["v.0.1", "v.0.1", "v.0.2", "v.0.2", "v.0.1", "v.0.3"]
     assert place.there() == {"v.0.1": 5, "v.0.2": 5, "v.0.3": 5}
-    with pytest.raises(NoPlace):
+    with pytest.raises(NoSeat):
         await place.come("s15")
     async with place.workers.of_session("s3") as worker:
         assert worker.spec.worker_id == "v.0.2"
@@ -271,7 +271,7 @@ async def test_many_who_come_at_once_are_spread_alike() -> None:
         *(place.come(f"s{number}") for number in range(16)), return_exceptions=True
     )
     assert place.there() == {"v.0.1": 5, "v.0.2": 5, "v.0.3": 5}
-    assert [type(result) for result in results].count(NoPlace) == 1
+    assert [type(result) for result in results].count(NoSeat) == 1
 
 
 async def test_a_worker_that_ends_takes_only_its_own_sessions_along() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from aiohttp import web
 
-from agent.http.bodies.kept import Answer, Kept, KeptAnswers
+from agent.http.bodies.kept import Answer, KeptAnswer, KeptAnswers
 from agent.log import logger
 from chalicelib.configuration.limits import ABANDONED, PATIENCE
 
@@ -103,7 +103,7 @@ class LateAnswers:
             return _see_other(f"{base}{LATE}{token}?w={self._worker_id()}")
         self._waiting.pop(token, None)
         answer = waiting.task.result()
-        if isinstance(answer, Kept):
+        if isinstance(answer, KeptAnswer):
             return _see_other(await self._kept.link(answer, host))
         return answer
 
@@ -118,7 +118,7 @@ class LateAnswers:
         if (
             not task.cancelled()
             and task.exception() is None
-            and isinstance(kept := task.result(), Kept)
+            and isinstance(kept := task.result(), KeptAnswer)
         ):
             self._kept.delete(kept)
 

@@ -28,7 +28,7 @@ the windows, the memory of a busy R would grow by the whole body.
 """
 
 
-class Reply(NamedTuple):
+class WorkerAnswer(NamedTuple):
     """R's answer."""
 
     status: int
@@ -68,7 +68,7 @@ class Handover:
         base: str,
         progress: Callable[[int], None],
         method: str = "POST",
-    ) -> Reply:
+    ) -> WorkerAnswer:
         """Post the object of ``size`` bytes to ``target`` at the session's worker.
 
         ``method`` may name another method. ``visitor`` are the headers of the browser's request.
@@ -102,7 +102,9 @@ class Handover:
                             "bytes, the most that is passed on here"
                         )
                 passed = headers.from_worker(answer.headers, base, visitor.get("Host", ""))
-                return Reply(answer.status, answer.reason or "", list(passed.items()), bytes(body))
+                return WorkerAnswer(
+                    answer.status, answer.reason or "", list(passed.items()), bytes(body)
+                )
 
     async def _body(
         self,

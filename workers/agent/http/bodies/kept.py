@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-from agent.http.bodies.objects import Objects, Part
+from agent.http.bodies.objects import Objects, UploadedPart
 from agent.log import logger
 from chalicelib.bodies import keys
 from chalicelib.bodies.stored import stored
@@ -25,13 +25,13 @@ class AnswerTooLarge(Broken):
     """The answer is larger than the parts of one object may be together."""
 
 
-class Kept(NamedTuple):
+class KeptAnswer(NamedTuple):
     """An answer that is an object."""
 
     key: str
 
 
-Answer = web.StreamResponse | Kept
+Answer = web.StreamResponse | KeptAnswer
 
 
 class KeptAnswers:
@@ -45,7 +45,9 @@ class KeptAnswers:
         self._deletions: dict[str, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def keep(self, headers: Mapping[str, str], path: str, body: AsyncIterator[bytes]) -> Kept:
+    async def keep(
+        self, headers: Mapping[str, str], path: str, body: AsyncIterator[bytes]
+    ) -> KeptAnswer:
         """Make an object of an answer with these ``headers`` and this ``body``.
 
         If that fails or is cancelled, nothing of it stays.
@@ -61,16 +63,16 @@ class KeptAnswers:
                 self._background(self._objects.abort(key, upload_id))
                 raise
         loop = asyncio.get_running_loop()
-        self._deletions[key] = loop.call_later(self._kept, self.delete, Kept(key))
+        self._deletions[key] = loop.call_later(self._kept, self.delete, KeptAnswer(key))
         logger.info("an answer went to S3", extra={"key": key})
-        return Kept(key)
+        return KeptAnswer(key)
 
-    async def link(self, kept: Kept, host: str) -> str:
+    async def link(self, kept: KeptAnswer, host: str) -> str:
         """Return the URL at which a visitor of ``host`` fetches the answer."""
         signing = await self._objects.signing()
         return self._objects.link(signing, "GET", kept.key, host, LINK_SECONDS)
 
-    def delete(self, kept: Kept) -> None:
+    def delete(self, kept: KeptAnswer) -> None:
         """Delete an answer that nobody will fetch."""
         timer = self._deletions.pop(kept.key, None)
         if timer is not None:
@@ -84,9 +86,11 @@ class KeptAnswers:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=3.0)
 
-    async def _put_parts(self, key: str, upload_id: str, body: AsyncIterator[bytes]) -> list[Part]:
-        sending: set[asyncio.Task[Part]] = set()
-        sent: list[Part] = []
+    async def _put_parts(
+        self, key: str, upload_id: str, body: AsyncIterator[bytes]
+    ) -> list[UploadedPart]:
+        sending: set[asyncio.Task[UploadedPart]] = set()
+        sent: list[UploadedPart] = []
         number = 0
         try:
             async for data in _pieces(body, PART):

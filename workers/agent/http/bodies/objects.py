@@ -12,10 +12,10 @@ from chalicelib.aws.signing import CredentialSource
 from chalicelib.aws.sigv4 import Credentials
 from chalicelib.bodies.links import Links
 from chalicelib.bodies.presign import Signing
-from chalicelib.bodies.stored import Stored
+from chalicelib.bodies.stored import ObjectHeaders
 
 
-class Part(NamedTuple):
+class UploadedPart(NamedTuple):
     """A part that S3 has."""
 
     number: int
@@ -45,37 +45,37 @@ class Objects:
         self._credentials = credentials
         self._links = Links(bucket, region, url)
 
-    async def begin(self, key: str, stored: Stored | None = None) -> str:
+    async def begin(self, key: str, stored: ObjectHeaders | None = None) -> str:
         """Begin a multipart upload; return its id."""
         parameters = stored.parameters() if stored else {}
         answer = await self._call("create_multipart_upload", key, **parameters)
         upload_id: str = answer["UploadId"]
         return upload_id
 
-    async def put_part(self, key: str, upload_id: str, number: int, data: bytes) -> Part:
+    async def put_part(self, key: str, upload_id: str, number: int, data: bytes) -> UploadedPart:
         """Send one part."""
         answer = await self._call(
             "upload_part", key, UploadId=upload_id, PartNumber=number, Body=data
         )
-        return Part(number, len(data), answer["ETag"])
+        return UploadedPart(number, len(data), answer["ETag"])
 
-    async def parts(self, key: str, upload_id: str) -> list[Part]:
+    async def parts(self, key: str, upload_id: str) -> list[UploadedPart]:
         """Return the parts that have arrived."""
-        found: list[Part] = []
+        found: list[UploadedPart] = []
         marker = 0
         while True:
             page = await self._call(
                 "list_parts", key, UploadId=upload_id, PartNumberMarker=marker, MaxParts=1000
             )
             found += [
-                Part(part["PartNumber"], part["Size"], part["ETag"])
+                UploadedPart(part["PartNumber"], part["Size"], part["ETag"])
                 for part in page.get("Parts", [])
             ]
             if not page.get("IsTruncated"):
                 return found
             marker = int(page["NextPartNumberMarker"])
 
-    async def complete(self, key: str, upload_id: str, parts: Iterable[Part]) -> None:
+    async def complete(self, key: str, upload_id: str, parts: Iterable[UploadedPart]) -> None:
         """Make the object from its parts."""
         listed = [{"PartNumber": part.number, "ETag": part.etag} for part in sorted(parts)]
         await self._call(

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from aiohttp import web
 
+from agent.http.answers import PageShown
 from agent.http.bodies.kept import Answer
 from agent.log import logger
 from chalicelib import pages
@@ -31,7 +32,7 @@ from chalicelib.configuration.limits import (
 _NO_STORE = {"Cache-Control": "no-store"}
 
 
-class PageAsked(NamedTuple):
+class PageRequest(NamedTuple):
     """A visitor's request for a page; ``target`` is its path and query, as the app sees them."""
 
     target: str
@@ -44,7 +45,7 @@ class _Kept:
     def __init__(
         self,
         token: str,
-        asked: PageAsked,
+        asked: PageRequest,
         making: asyncio.Task[Answer],
         no_page: asyncio.Event,
         since: float,
@@ -104,7 +105,7 @@ class LatePages:
         return len(self._kept)
 
     async def within_patience(
-        self, making: asyncio.Task[Answer], no_page: asyncio.Event, asked: PageAsked
+        self, making: asyncio.Task[Answer], no_page: asyncio.Event, asked: PageRequest
     ) -> web.Response | None:
         """Wait for a page, and return the waiting page if it takes too long.
 
@@ -121,9 +122,7 @@ class LatePages:
                 f"{asked.base}/",
                 status=503,
             )
-            return web.Response(
-                status=busy.status, text=busy.html, headers={**busy.headers, "Retry-After": "30"}
-            )
+            return PageShown(busy, {"retry-after": "30"})
         kept = _Kept(
             secrets.token_urlsafe(24), asked, making, no_page, self._clock() - self.patience
         )
@@ -172,7 +171,7 @@ class LatePages:
         ready = kept.making.done() or kept.no_page.is_set()
         return web.json_response({"state": "ready" if ready else "wait"}, headers=_NO_STORE)
 
-    def cookie(self, asked: PageAsked, token: str = "") -> str:
+    def cookie(self, asked: PageRequest, token: str = "") -> str:
         """Return the ``Set-Cookie`` with which the browser asks for the kept page.
 
         Without a token it makes the browser forget the page.
@@ -203,8 +202,7 @@ class LatePages:
             self.cookie(asked, kept.token),
             elapsed=self._clock() - kept.since,
         )
-        headers = {**page.headers, "Set-Cookie": self.cookie(asked, kept.token)}
-        return web.Response(status=page.status, text=page.html, headers=headers)
+        return PageShown(page, {"set-cookie": self.cookie(asked, kept.token)})
 
     def _seen(self, kept: _Kept) -> None:
         if kept.drop is not None:

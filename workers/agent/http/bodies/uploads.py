@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from agent.failure import WorkerFailed
-from agent.http.bodies.handover import Handover, Reply
+from agent.http.bodies.handover import Handover, WorkerAnswer
 from agent.http.bodies.objects import Objects
 from agent.log import logger
 from chalicelib.agents import protocol
@@ -43,7 +43,7 @@ class _Upload:
         self.s3_id = ""
         self.state = UploadState.OPEN
         self.given = 0
-        self.reply: Reply | None = None
+        self.reply: WorkerAnswer | None = None
         self.message = ""
         self.task: asyncio.Task[None] | None = None
 

@@ -13,7 +13,7 @@ from relay.transports.sending import Payload
 from relay.transports.urls import Parameters
 
 
-class Visit(NamedTuple):
+class ClientRequest(NamedTuple):
     """What a client's request contains."""
 
     parameters: Parameters
@@ -21,7 +21,7 @@ class Visit(NamedTuple):
     host: str
 
 
-class Carried(Protocol):
+class ClientSide(Protocol):
     """One client's side of the application."""
 
     def take(self) -> str | None:
@@ -30,7 +30,7 @@ class Carried(Protocol):
         The frame is ``a[…]`` or ``c[…]``.
         """
 
-    def admits(self, visit: Visit) -> bool:
+    def admits(self, visit: ClientRequest) -> bool:
         """Return whether a further request comes from the client's own browser.
 
         Knowing the URL alone is not enough.
@@ -43,7 +43,7 @@ class Carried(Protocol):
         """Note that the client is gone, or was told the end; called once."""
 
 
-class Refused(Exception):
+class ClientRefused(Exception):
     """The client is not let in."""
 
     def __init__(self, ending: Ending) -> None:
@@ -54,7 +54,7 @@ class Refused(Exception):
 class Application(Protocol):
     """The application that clients enter."""
 
-    def open(self, visit: Visit, wake: Callable[[], None]) -> Carried:
+    def open(self, visit: ClientRequest, wake: Callable[[], None]) -> ClientSide:
         """Let a client in; call ``wake`` whenever there may be something to take.
 
         :raises Refused: the client may not come in.
@@ -71,7 +71,7 @@ class Farewell:
         """Return the frame that says why."""
         return self._frame
 
-    def admits(self, visit: Visit) -> bool:
+    def admits(self, visit: ClientRequest) -> bool:
         """Return True: anybody may learn why."""
         return True
 
@@ -82,9 +82,9 @@ class Farewell:
         """Do nothing: the client never came in."""
 
 
-def enter(application: Application, visit: Visit, wake: Callable[[], None]) -> Carried:
+def enter(application: Application, visit: ClientRequest, wake: Callable[[], None]) -> ClientSide:
     """Let a client in, or return a :class:`Farewell` that tells it why not."""
     try:
         return application.open(visit, wake)
-    except Refused as refused:
+    except ClientRefused as refused:
         return Farewell(refused.ending)

@@ -6,7 +6,7 @@ import asyncio
 
 from aiohttp import web
 
-from agent.sockets.sockjs.application import Application, Carried, Visit, enter
+from agent.sockets.sockjs.application import Application, ClientRequest, ClientSide, enter
 from chalicelib.clock import Steady
 from relay.transports.options import SockJsOptions
 from relay.transports.polls import Polls
@@ -16,13 +16,13 @@ class TooMany(Exception):
     """The service has as many clients as it may."""
 
 
-class Client:
+class PollingClient:
     """One client that polls."""
 
-    def __init__(self, polls: Polls, application: Application, visit: Visit) -> None:
+    def __init__(self, polls: Polls, application: Application, visit: ClientRequest) -> None:
         self.polls = polls
         self.wanted = asyncio.Event()
-        self.carried: Carried = enter(application, visit, self.wanted.set)
+        self.carried: ClientSide = enter(application, visit, self.wanted.set)
         self.request: web.Request | None = None
         """The request that receives, or received last."""
         self.timer: asyncio.TimerHandle | None = None
@@ -42,13 +42,13 @@ class Clients:
         self._application = application
         self._options = options
         self._clock = clock
-        self._clients: dict[str, Client] = {}
+        self._clients: dict[str, PollingClient] = {}
 
-    def find(self, key: str) -> Client | None:
+    def find(self, key: str) -> PollingClient | None:
         """Return the client with this key, if there is one."""
         return self._clients.get(key)
 
-    def enter(self, key: str, visit: Visit) -> Client:
+    def enter(self, key: str, visit: ClientRequest) -> PollingClient:
         """Return the client with this key; a new one is let in.
 
         :raises TooMany: there is no room for another client.
@@ -60,10 +60,10 @@ class Clients:
             polls = Polls(
                 self._options.heartbeat_delay, self._options.disconnect_delay, self._clock()
             )
-            client = self._clients[key] = Client(polls, self._application, visit)
+            client = self._clients[key] = PollingClient(polls, self._application, visit)
         return client
 
-    def begin(self, client: Client, request: web.Request) -> str | None:
+    def begin(self, client: PollingClient, request: web.Request) -> str | None:
         """Begin a receiving request; return None, or the one frame that it gets instead."""
         if client.polls.receiving and client.request is not None and gone(client.request):
             self.interrupt(client)
@@ -72,12 +72,12 @@ class Clients:
             client.request = request
         return refusal
 
-    def finish(self, key: str, client: Client) -> None:
+    def finish(self, key: str, client: PollingClient) -> None:
         """Note that a receiving request ended as it should."""
         client.polls.finish(self._clock())
         self._settle(key, client)
 
-    def interrupt(self, client: Client, key: str | None = None) -> None:
+    def interrupt(self, client: PollingClient, key: str | None = None) -> None:
         """Note that a receiving request's connection broke."""
         client.polls.interrupt(self._clock())
         self._settle(key, client)
@@ -92,14 +92,14 @@ class Clients:
             client.wanted.set()
         self._clients.clear()
 
-    def _settle(self, key: str | None, client: Client) -> None:
+    def _settle(self, key: str | None, client: PollingClient) -> None:
         if client.polls.closing is not None:
             client.lose()
         if key is not None and client.timer is None and client.polls.deadline is not None:
             delay = max(0.0, client.polls.deadline - self._clock())
             client.timer = asyncio.get_running_loop().call_later(delay, self._time_out, key, client)
 
-    def _time_out(self, key: str, client: Client) -> None:
+    def _time_out(self, key: str, client: PollingClient) -> None:
         client.timer = None
         deadline = client.polls.deadline
         if deadline is None:

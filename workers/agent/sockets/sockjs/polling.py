@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from aiohttp import HttpVersion11, web
 
 from agent.sockets.gateway import INTERVAL
-from agent.sockets.sockjs.clients import Client, Clients, gone
+from agent.sockets.sockjs.clients import Clients, PollingClient, gone
 from chalicelib.clock import Steady
 from relay import sockjs
 from relay.transports.options import SockJsOptions
-from relay.transports.receiving import Receiving
+from relay.transports.receiving import ReceivingTransport
 
 _LOOK = 1.0
 """Seconds between checks whether the client has hung up; the server is not notified."""
@@ -30,7 +30,7 @@ class Poll:
         request: web.Request,
         clients: Clients,
         options: SockJsOptions,
-        receiving: Receiving,
+        receiving: ReceivingTransport,
         callback: str,
         *,
         buffered: bool,
@@ -45,7 +45,7 @@ class Poll:
         self._clock = clock
 
     async def answer(
-        self, key: str, client: Client, headers: Mapping[str, str]
+        self, key: str, client: PollingClient, headers: Mapping[str, str]
     ) -> web.StreamResponse:
         """Answer for the client with this key."""
         refusal = self._clients.begin(client, self._request)
@@ -64,7 +64,7 @@ class Poll:
             return web.Response()  # for the server only; no client gets it
 
     async def _whole(
-        self, key: str, client: Client, headers: Mapping[str, str]
+        self, key: str, client: PollingClient, headers: Mapping[str, str]
     ) -> web.StreamResponse:
         patience = self._options.buffered_wait if self._buffered else self._options.heartbeat_delay
         body = [self._opened(), self._wrapped(await self._next(client, patience))]
@@ -86,7 +86,7 @@ class Poll:
         return response
 
     async def _stream(
-        self, key: str, client: Client, headers: Mapping[str, str]
+        self, key: str, client: PollingClient, headers: Mapping[str, str]
     ) -> web.StreamResponse:
         response = await self._open(headers)
         sent = 0
@@ -120,7 +120,7 @@ class Poll:
         await self._write(response, self._opened())
         return response
 
-    async def _next(self, client: Client, patience: float) -> str:
+    async def _next(self, client: PollingClient, patience: float) -> str:
         """Return the next frame, or a heartbeat if there is none within ``patience`` seconds.
 
         :raises ConnectionError: the client has hung up.

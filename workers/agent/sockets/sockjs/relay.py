@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 
-from agent.sockets.carriers import Carriers, Pulled
+from agent.sockets.carriers import Carriers, PollingConnection
 from agent.sockets.sessions import Sessions
-from agent.sockets.sockjs.application import Carried, Refused, Visit
+from agent.sockets.sockjs.application import ClientRefused, ClientRequest, ClientSide
 from chalicelib.sessions import passes
 from relay import sockjs
 from relay.errors import UnknownSession
@@ -35,23 +35,23 @@ class RelayApplication:
         self._session_of_ticket = session_of_ticket
         self._numbers = itertools.count(1)
 
-    def open(self, visit: Visit, pull: Callable[[], None]) -> Carried:
+    def open(self, visit: ClientRequest, pull: Callable[[], None]) -> ClientSide:
         """Let a client into its session.
 
         :raises Refused: it names no session, or one that is not here.
         """
         session_id = self._session(visit)
         if session_id is None:
-            raise Refused(UnknownSession().ending)
+            raise ClientRefused(UnknownSession().ending)
         # No id of API Gateway's contains a space.
         connection_id = f"sockjs {next(self._numbers)}"
         pulled = self._carriers.expect(connection_id, pull)
         if not self._sessions.attach(connection_id, session_id, visit.parameters.opening):
             self._carriers.drop(connection_id)
-            raise Refused(UnknownSession().ending)
+            raise ClientRefused(UnknownSession().ending)
         return _Connection(self, self._sessions, self._carriers, pulled, connection_id, session_id)
 
-    def admits(self, session_id: str, visit: Visit) -> bool:
+    def admits(self, session_id: str, visit: ClientRequest) -> bool:
         """Return whether a request comes from the browser to which a session belongs.
 
         It must also come from one of Sheen's pages.
@@ -62,7 +62,7 @@ class RelayApplication:
             return True
         return session_id in map(self._session_of_ticket, passes.tickets(_cookie(visit)))
 
-    def _session(self, visit: Visit) -> str | None:
+    def _session(self, visit: ClientRequest) -> str | None:
         opening = visit.parameters.opening
         if (
             opening.robust_id is not None
@@ -75,13 +75,13 @@ class RelayApplication:
         return next((session for session in shown if session is not None), None)
 
 
-def _from_own_site(visit: Visit) -> bool:
+def _from_own_site(visit: ClientRequest) -> bool:
     return passes.from_own_site(
         visit.headers.get("Sec-Fetch-Site", ""), visit.headers.get("Origin", ""), visit.host
     )
 
 
-def _cookie(visit: Visit) -> str:
+def _cookie(visit: ClientRequest) -> str:
     return "; ".join(visit.headers.getall("Cookie", []))
 
 
@@ -93,7 +93,7 @@ class _Connection:
         relay: RelayApplication,
         sessions: Sessions,
         carriers: Carriers,
-        pulled: Pulled,
+        pulled: PollingConnection,
         connection_id: str,
         session_id: str,
     ) -> None:
@@ -112,7 +112,7 @@ class _Connection:
         frame = source()
         return source() if frame == sockjs.OPEN else frame
 
-    def admits(self, visit: Visit) -> bool:
+    def admits(self, visit: ClientRequest) -> bool:
         """Return whether a request comes from the session's own browser.
 
         If the session is over, anybody may learn that.

@@ -8,7 +8,7 @@ import time
 
 from aiohttp import web
 
-from agent.sockets.sockjs.application import Application, Visit
+from agent.sockets.sockjs.application import Application, ClientRequest
 from agent.sockets.sockjs.clients import Clients, TooMany
 from agent.sockets.sockjs.polling import Poll
 from agent.sockets.sockjs.websocket import BadUpgrade, Socket, check
@@ -24,7 +24,7 @@ from relay.transports.urls import Parameters, Target
 _PLAIN = {"Content-Type": "text/plain; charset=UTF-8"}
 
 
-class TooLarge(Exception):
+class RequestTooLarge(Exception):
     """A request's body is larger than it may be."""
 
 
@@ -117,7 +117,7 @@ class SockJs:
     async def _transport(
         self, request: web.Request, target: Target, parameters: Parameters
     ) -> web.StreamResponse:
-        visit = Visit(parameters, request.headers, request.host)
+        visit = ClientRequest(parameters, request.headers, request.host)
         # No part of a URL contains a line break.
         key = f"{parameters.key}\n{target.session}"
         match target.name:
@@ -129,7 +129,7 @@ class SockJs:
                 return await self._receive(request, target, key, visit)
 
     async def _receive(
-        self, request: web.Request, target: Target, key: str, visit: Visit
+        self, request: web.Request, target: Target, key: str, visit: ClientRequest
     ) -> web.StreamResponse:
         transport = RECEIVING[target.name]
         callback = ""
@@ -172,7 +172,7 @@ class SockJs:
         return await poll.answer(key, client, answered)
 
     async def _send(
-        self, request: web.Request, target: Target, key: str, visit: Visit
+        self, request: web.Request, target: Target, key: str, visit: ClientRequest
     ) -> web.Response:
         client = self._clients.find(key)
         if client is None or not client.carried.admits(visit):
@@ -191,7 +191,7 @@ class SockJs:
                 if form
                 else sending.xhr(body)
             )
-        except TooLarge:
+        except RequestTooLarge:
             return web.Response(status=413, text="The payload is too large.\n", headers=told)
         except BadPayload as error:
             return web.Response(status=500, text=str(error), headers=told)
@@ -204,7 +204,7 @@ class SockJs:
         )
 
     async def _websocket(
-        self, request: web.Request, visit: Visit, *, raw: bool
+        self, request: web.Request, visit: ClientRequest, *, raw: bool
     ) -> web.StreamResponse:
         if not self._options.websocket:
             return _not_found("this app is not reached by WebSocket")
@@ -223,11 +223,11 @@ class SockJs:
         """
         body = bytearray()
         if (request.content_length or 0) > self._options.largest_body:
-            raise TooLarge
+            raise RequestTooLarge
         async for chunk in request.content.iter_any():
             body += chunk
             if len(body) > self._options.largest_body:
-                raise TooLarge
+                raise RequestTooLarge
         return bytes(body)
 
     def _session_cookie(self, request: web.Request) -> dict[str, str]:

@@ -6,7 +6,7 @@ import asyncio
 
 from aiohttp import WSMsgType, web
 
-from agent.sockets.sockjs.application import Application, Carried, Visit, enter
+from agent.sockets.sockjs.application import Application, ClientRequest, ClientSide, enter
 from relay import sockjs
 from relay.transports import sending
 from relay.transports.options import SockJsOptions
@@ -45,7 +45,7 @@ class Socket:
             max_msg_size=options.largest_message, compress=False, timeout=2.0
         )
 
-    async def run(self, request: web.Request, visit: Visit) -> web.WebSocketResponse:
+    async def run(self, request: web.Request, visit: ClientRequest) -> web.WebSocketResponse:
         """Serve the WebSocket until it ends."""
         await self._socket.prepare(request)
         carried = enter(self._application, visit, self._wanted.set)
@@ -62,7 +62,7 @@ class Socket:
             carried.lost()
         return self._socket
 
-    async def _write(self, carried: Carried, reader: asyncio.Task[tuple[int, str]]) -> None:
+    async def _write(self, carried: ClientSide, reader: asyncio.Task[tuple[int, str]]) -> None:
         if not self._raw:
             await self._say(sockjs.OPEN)
         while not reader.done():
@@ -93,7 +93,7 @@ class Socket:
         if not self._raw:
             await self._say(frame)
         elif (
-            isinstance(close := sockjs.decode_server(frame), sockjs.Close)
+            isinstance(close := sockjs.decode_server(frame), sockjs.CloseFrame)
             and 3000 <= close.code < 5000
         ):
             # The reason in a close frame has at most 123 bytes.
@@ -105,7 +105,7 @@ class Socket:
         async with asyncio.timeout(self._options.write_timeout):
             await self._socket.send_str(text)
 
-    async def _read(self, carried: Carried) -> tuple[int, str]:
+    async def _read(self, carried: ClientSide) -> tuple[int, str]:
         """Read until the client leaves or breaks the protocol; return how to close then."""
         async for message in self._socket:
             if message.type is not WSMsgType.TEXT:

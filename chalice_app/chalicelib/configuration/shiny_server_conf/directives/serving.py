@@ -9,7 +9,6 @@ from chalicelib.configuration.shiny_server_conf.directives.schema import (
     any_number,
     honoured,
     mapped,
-    no_effect,
     optional,
     required,
 )
@@ -216,7 +215,7 @@ ROWS = (
     Directive(
         "template_dir",
         ANYWHERE | {Scope.ADMIN},
-        no_effect("Sheen shows its own pages"),
+        honoured("docs/operator.md says which pages there are, and the values that each shows"),
         (required("dir", STRING),),
         since="1.1.0",
     ),

@@ -8,7 +8,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient
 from yarl import URL
 
-from agent.http.asking import Asking, Visit
+from agent.http.asking import AppRequest, WorkerClient
 from agent.http.bodies import (
     Handover,
     KeptAnswers,
@@ -56,7 +56,7 @@ class Bucket:
 class EndMarkedPages(MarkedPages):
     """Marks each page at its end; the test app's pages have no head."""
 
-    def with_client(self, html: bytes, visit: Visit) -> bytes:
+    def with_client(self, html: bytes, visit: AppRequest) -> bytes:
         return html + b"<!-- page -->"
 
 
@@ -82,7 +82,7 @@ class Agent:
         self.pages = LatePages(
             lambda: "v1.0.1", lambda session: session in self.live, patience=patience, abandoned=2.0
         )
-        self.asking = Asking(self.workers)
+        self.asking = WorkerClient(self.workers)
         self.proxy = Proxy(
             self.asking, self.session_pages, ForLambda(self.kept, self.answers, self.pages)
         )

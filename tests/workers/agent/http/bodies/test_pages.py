@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 
 from agent.http.bodies.kept import Answer
-from agent.http.bodies.pages import LatePages, PageAsked
+from agent.http.bodies.pages import LatePages, PageRequest
 from chalicelib.agents import protocol
 from chalicelib.agents.protocol import Refusal
 from chalicelib.bodies.pages import kept_page
@@ -59,7 +59,7 @@ async def test_a_late_page_is_kept_and_handed_over_once_and_r_is_asked_once(agen
         waiting.cookie.partition(";")[0].replace("v1.0.1", "20261120T000000Z-0000.0.1")
     )
     assert kept is not None and kept.token == waiting.token
-    assert waiting.cookie.endswith("Path=/app/; Max-Age=900; SameSite=None; Secure")
+    assert waiting.cookie.endswith("Path=/app/; Max-Age=900; SameSite=None; Secure; Partitioned")
     async with agent.ask("GET", "/slow-page", headers={protocol.PAGE: waiting.token}) as again:
         assert again.status == 202, (
             "who loads the waiting page again goes on waiting for the same page"
@@ -103,7 +103,7 @@ async def test_a_page_that_nobody_waits_for_leaves_nothing(agent: Agent) -> None
     await agent.said("GET", waiting.status, 404)
 
 
-ASKED = PageAsked("/", "s1", "/app", False)
+ASKED = PageRequest("/", "s1", "/app", False)
 
 
 def made(size: int, gate: asyncio.Event) -> asyncio.Task[Answer]:

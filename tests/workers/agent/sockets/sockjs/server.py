@@ -15,7 +15,7 @@ from dataclasses import replace
 from aiohttp import web
 
 from agent.sockets.sockjs import SockJs
-from agent.sockets.sockjs.application import Application, Carried, Visit
+from agent.sockets.sockjs.application import Application, ClientRequest, ClientSide
 from relay import sockjs
 from relay.transports.options import SockJsOptions
 from relay.transports.polls import GO_AWAY
@@ -44,7 +44,7 @@ class _Told:
         self._waiting.clear()
         return frame
 
-    def admits(self, visit: Visit) -> bool:
+    def admits(self, visit: ClientRequest) -> bool:
         return True
 
     async def receive(self, payload: Payload) -> None:
@@ -60,7 +60,7 @@ class Service:
     def __init__(self) -> None:
         self.clients: set[_Told] = set()
 
-    def open(self, visit: Visit, wake: Callable[[], None]) -> Carried:
+    def open(self, visit: ClientRequest, wake: Callable[[], None]) -> ClientSide:
         client = _Told(self, wake)
         self.clients.add(client)
         return client
@@ -90,7 +90,7 @@ class Broadcast(Service):
 class Close:
     """Closes at once."""
 
-    def open(self, visit: Visit, wake: Callable[[], None]) -> Carried:
+    def open(self, visit: ClientRequest, wake: Callable[[], None]) -> ClientSide:
         return _Closed()
 
 
@@ -98,7 +98,7 @@ class _Closed:
     def take(self) -> str | None:
         return GO_AWAY
 
-    def admits(self, visit: Visit) -> bool:
+    def admits(self, visit: ClientRequest) -> bool:
         return True
 
     async def receive(self, payload: Payload) -> None:

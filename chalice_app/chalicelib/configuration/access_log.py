@@ -5,7 +5,7 @@ A format is one of :data:`FORMATS` by name, or a text with tokens of its own, su
 written as ``-``. A control character in a value is written as an escape, so that no visitor can
 forge a line.
 
->>> entry = Entry("GET", "/hello/", 200, began=1796032571.0, seconds=0.0123, length=512)
+>>> entry = LogEntry("GET", "/hello/", 200, began=1796032571.0, seconds=0.0123, length=512)
 >>> Format.parse("tiny").line(entry)
 'GET /hello/ 200 512 - 12.300 ms'
 """
@@ -46,7 +46,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LogEntry:
     """One answered request, or one socket that has ended."""
 
     method: str
@@ -95,7 +95,7 @@ class Format(NamedTuple):
         parts.append(source[end:])
         return cls(tuple(part for part in parts if part))
 
-    def line(self, entry: Entry) -> str:
+    def line(self, entry: LogEntry) -> str:
         """Return an entry's line, without a newline."""
         return "".join(
             part.replace("{colour}", _colour(entry.status))
@@ -122,7 +122,7 @@ def _colour(status: int | None) -> str:
     return {5: "31", 4: "33", 3: "36", 2: "32"}.get(min((status or 0) // 100, 5), "0")
 
 
-def _date(entry: Entry, form: str | None) -> str | None:
+def _date(entry: LogEntry, form: str | None) -> str | None:
     at = datetime.fromtimestamp(entry.began, UTC)
     month = _MONTHS[at.month - 1]
     if form == "clf":
@@ -134,7 +134,7 @@ def _date(entry: Entry, form: str | None) -> str | None:
     return None
 
 
-def _milliseconds(entry: Entry, digits: str | None) -> str | None:
+def _milliseconds(entry: LogEntry, digits: str | None) -> str | None:
     if entry.seconds is None:
         return None
     places = int(digits) if digits is not None and digits.isdecimal() else 3
@@ -143,7 +143,7 @@ def _milliseconds(entry: Entry, digits: str | None) -> str | None:
     return str(exact.quantize(Decimal(1).scaleb(-min(places, 9)), ROUND_HALF_UP))
 
 
-def _response(entry: Entry, name: str | None) -> str | None:
+def _response(entry: LogEntry, name: str | None) -> str | None:
     if name is None:
         return None
     if name.lower() == "content-length":
@@ -151,7 +151,7 @@ def _response(entry: Entry, name: str | None) -> str | None:
     return entry.response.get(name.lower())
 
 
-_TOKENS: Mapping[str, Callable[[Entry, str | None], str | None]] = {
+_TOKENS: Mapping[str, Callable[[LogEntry, str | None], str | None]] = {
     "date": _date,
     "http-version": lambda entry, _: entry.http,
     "method": lambda entry, _: entry.method,

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.configuration.access_log import FORMATS, Format, LogEntry
 from chalicelib.configuration.errors import BadAccessLogFormat
-from chalicelib.visits.access_log import FORMATS, Entry, Format
 
 CLIENT = Path(__file__).parents[3] / "client"
 
@@ -48,7 +48,7 @@ const lines = cases.map(([format, entry]) => {
 process.stdout.write(JSON.stringify(lines));
 """
 
-ENTRY = Entry(
+ENTRY = LogEntry(
     "GET",
     "/hello/?a=1&b=%20",
     200,
@@ -88,7 +88,7 @@ def test_every_format_writes_what_morgan_writes() -> None:
         check=True,
     )
     theirs = json.loads(ran.stdout)
-    ours = [Format.parse(case[0]).line(Entry(**case[1])) for case in cases]
+    ours = [Format.parse(case[0]).line(LogEntry(**case[1])) for case in cases]
     assert ours == theirs
 
 
