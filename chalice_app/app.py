@@ -1,8 +1,9 @@
 """Routes and triggers of Sheen's Lambdas; each body is one call into chalicelib.
 
 There are two kinds of function (DESIGN, "A request, end to end"). ``api_handler``,
-``websocket_*``, ``instance_watch`` and ``agents_restart`` run inside the VPC and talk to agents,
-DynamoDB and S3 only. All others run outside, talk to AWS's APIs and never talk to an agent.
+``websocket_*``, ``instance_watch``, ``agents_restart`` and ``logins_end`` run inside the VPC and
+talk to agents, DynamoDB and S3 only. All others run outside, talk to AWS's APIs and never talk to
+an agent.
 """
 
 import os
@@ -17,7 +18,7 @@ from chalicelib.configuration.keys import UPLOAD as CONFIGURATION
 from chalicelib.lambdas import keep_active as keeping
 from chalicelib.lambdas.environment import Environment
 from chalicelib.lambdas.proxy import ANYTHING, METHODS, ProxyChalice, ProxyResponse
-from chalicelib.lives import archive, deaths, starts, steps, sweep, watch
+from chalicelib.lives import archive, deaths, sign_outs, starts, steps, sweep, watch
 from chalicelib.lives import restart as restarting
 from chalicelib.publishing import publish, retention
 from chalicelib.syncs import asking
@@ -103,6 +104,13 @@ def on_errand(event: DynamoDBEvent) -> streams.Accepted:
     )
 
 
+@app.on_dynamodb_record(stream_arn=ERRANDS_STREAM, batch_size=1, starting_position="TRIM_HORIZON")
+def on_sign_in(event: DynamoDBEvent) -> streams.Accepted:
+    """Check a password that a visitor has sent."""
+    here.bind()
+    return here.sign_ins.on_change(event.to_dict()["Records"])
+
+
 @app.on_cw_event(
     {
         "source": ["aws.ecs"],
@@ -134,6 +142,13 @@ def agents_restart(event: restarting.RestartEvent, context: Any) -> restarting.R
     """Restart an app (invoked by the command, a publish or a sync)."""
     here.bind()
     return restarting.restart(event, here.agents, here.clock)
+
+
+@app.lambda_function()
+def logins_end(event: dict[str, Any], context: Any) -> dict[str, int]:
+    """End the sessions of logins that have ended (invoked by the command)."""
+    here.bind()
+    return sign_outs.on_demand(event, here.agents)
 
 
 @app.lambda_function()

@@ -162,6 +162,10 @@ def parser() -> argparse.ArgumentParser:
     back.add_argument("configuration", nargs="?", metavar="ID")
     actions.add_parser("clear", help="serve by none: what is published stays")
 
+    from sheen import users
+
+    users.define(commands)
+
     commands.add_parser(
         "env", help='print the variables that point awscli and boto3 here: eval "$(sheen env)"'
     )
@@ -276,6 +280,10 @@ def act(arguments: argparse.Namespace) -> int:
             run_script(deployment.use(), arguments.location, arguments.script, arguments.to)
         case "config":
             return act_on_config(arguments)
+        case "user":
+            from sheen import users
+
+            return users.act(deployment.use(), arguments)
         case "env":
             from infra.shell import exports
 

@@ -12,6 +12,9 @@ from typing import Any
 from chalicelib.applying.model import ConfigurationRow
 from chalicelib.apps.model import App, LocationRow, Version
 from chalicelib.configuration.keys import APPLIED, FILES, OUTCOME, PASSWORDS, UPLOAD
+from chalicelib.errands.model import Errand
+from chalicelib.identity.model import Attempts, Login, User
+from chalicelib.identity.signing_in import SIGN_IN
 from chalicelib.instances.ceilings.model import Ceiling
 from chalicelib.instances.model import Instance
 from chalicelib.instances.snapshots import Snapshot
@@ -29,6 +32,7 @@ from infra.declared.machines import STATE_MACHINES
 from infra.declared.place import Place
 from infra.declared.rights import (
     Statement,
+    index,
     invoke,
     items,
     nothing,
@@ -204,9 +208,20 @@ _STARTS = StreamReading(
     record_age_seconds=300,
 )
 
-_ERRANDS = StreamReading(
-    filters=({"eventName": ["INSERT"]},), retries=50, record_age_seconds=900, parallel=10
-)
+
+def _errands(kinds: Mapping[str, str] | Mapping[str, Mapping[str, str]]) -> StreamReading:
+    """Return how the errands are read whose ids match."""
+    return StreamReading(
+        filters=({"eventName": ["INSERT"], "dynamodb": {"Keys": {"id": {"S": [kinds]}}}},),
+        retries=50,
+        record_age_seconds=900,
+        parallel=10,
+    )
+
+
+_SIGN_IN = f"{SIGN_IN}/"
+_ERRANDS = _errands({"anything-but": {"prefix": _SIGN_IN}})
+_SIGN_INS = _errands({"prefix": _SIGN_IN})
 
 
 def _trees(place: Place) -> Iterable[Statement]:
@@ -235,6 +250,10 @@ FUNCTIONS = (
             items(place, QueuePlace, "Query", "PutItem", "UpdateItem", "DeleteItem"),
             items(place, Ceiling, "GetItem", "PutItem", "UpdateItem"),
             items(place, Snapshot, "GetItem", "UpdateItem"),
+            items(place, Login, "BatchGetItem", "UpdateItem", "DeleteItem"),
+            index(place, Login, "user"),
+            items(place, Attempts, "UpdateItem"),
+            items(place, Errand, "PutItem", "GetItem", "UpdateItem", "DeleteItem"),
             items(place, ConfigurationRow, "BatchGetItem", "GetItem"),
             objects(place, APPLIED, "GetObject"),
             *_trees(place),
@@ -288,6 +307,18 @@ FUNCTIONS = (
         stream=_ERRANDS,
     ),
     FunctionDeclaration(
+        "on_sign_in",
+        30,
+        lambda place: (
+            stream(place, Errand),
+            items(place, Errand, "GetItem", "UpdateItem"),
+            items(place, User, "GetItem", "ConditionCheckItem"),
+            items(place, Login, "PutItem"),
+        ),
+        memory_mb=1024,  # a hash may take 256 MB, and its time grows with the memory
+        stream=_SIGN_INS,
+    ),
+    FunctionDeclaration(
         "on_task_stopped",
         60,
         lambda place: (
@@ -332,6 +363,9 @@ FUNCTIONS = (
             items(place, Instance, "Scan"),
         ),
         in_vpc=True,
+    ),
+    FunctionDeclaration(
+        "logins_end", 60, lambda place: (items(place, Instance, "Scan"),), in_vpc=True
     ),
     FunctionDeclaration(
         "instance_drain",

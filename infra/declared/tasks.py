@@ -7,6 +7,7 @@ from typing import NamedTuple
 from chalicelib import layout
 from chalicelib.apps.model import App, Version
 from chalicelib.bodies.keys import PREFIX as BODIES
+from chalicelib.identity.model import Login
 from chalicelib.instances.model import Instance
 from chalicelib.publishing import scripts
 from chalicelib.publishing.model import Bundle
@@ -169,6 +170,7 @@ def _agent(place: Place) -> Iterable[Statement]:
         items(place, Sync, "GetItem"),
         items(place, UnixUser, "GetItem"),
         items(place, Instance, "GetItem", "UpdateItem"),
+        items(place, Login, "BatchGetItem", "UpdateItem"),
         tokens(place, "instance"),
         connections(place),
         objects(

@@ -27,6 +27,8 @@ def test_what_was_published_and_configured_is_kept_and_what_runs_is_not() -> Non
         "unix_ids",
         "unix_users",
         "configurations",
+        "users",
+        "logins",
     }
 
 
@@ -158,4 +160,5 @@ def test_passwords_are_written_and_removed_but_read_by_nobody_yet() -> None:
         "function-api_handler",
         "function-config_change",
         "function-on_configuration_written",
+        "function-websocket_disconnect",
     }

@@ -56,6 +56,8 @@ no errors, 0 warnings; directives: 8 honoured, 3 mapped, 2 about sign-in, 0 with
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
+    for name in ("SHEEN_BUCKET", "SHEEN_DATA"):
+        monkeypatch.delenv(name, raising=False)
     return tmp_path
 
 

@@ -2,6 +2,7 @@
 
 * :exc:`RelayError`
     * :exc:`AccessDenied` (4500)
+        * :exc:`SignedOut`
     * :exc:`OverCapacity` (4501)
     * :exc:`AppExited` (4503)
     * :exc:`VersionRetired` (4506)
@@ -43,6 +44,7 @@ __all__ = [
     "SessionClosed",
     "SessionTaken",
     "ShuttingDown",
+    "SignedOut",
     "TooMuch",
     "TransportDisabled",
     "UnknownSession",
@@ -84,6 +86,12 @@ class AccessDenied(RelayError):
     sentence = (
         "You do not have access to this app. Sign in with another account, or ask the app's owner."
     )
+
+
+class SignedOut(AccessDenied):
+    """The visitor's login has ended."""
+
+    sentence = "You are signed out, so this session has ended. Reload the page to sign in again."
 
 
 class OverCapacity(RelayError):

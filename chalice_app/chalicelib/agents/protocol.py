@@ -3,6 +3,7 @@
 Neither a visitor nor an app can send one of these headers (:mod:`chalicelib.headers`).
 """
 
+import base64
 import json
 from collections.abc import Iterable
 from enum import Enum
@@ -25,6 +26,8 @@ SUPERSEDE = "/supersede"
 """As :data:`RETIRE`, and the open sessions end: too many old versions are still running."""
 RETIRE = "/retire"
 """The instance takes no new session, and ends after the last one."""
+SIGN_OUT = "/sign-out"
+"""Ends the sessions of logins that have ended: a list of their ids, as JSON."""
 HEALTH = "/health"
 """Says whether R is sound, even without a key; ``workers/agent/health.py`` has a copy."""
 STATUS = "/status"
@@ -65,6 +68,30 @@ BUFFERED = "sheen-buffered"
 """Whatever is streamed ends early: a Lambda passes on whole answers only (FACTS H2)."""
 REFUSED = "sheen-refused"
 """Distinguishes the agent's own refusal from an app's answer with the same status."""
+
+
+LOGIN = "sheen-login"
+"""The id of the visitor's login (:mod:`chalicelib.identity.logins`); none if not signed in."""
+USER = "sheen-user"
+"""Who the visitor is: JSON as base64, in as many headers as it takes (:func:`user_headers`)."""
+_LARGEST_HEADER = 6000
+"""Bytes of one header; the agent's server takes 8,190."""
+
+
+def user_headers(login_id: str, name: str, groups: Iterable[str]) -> list[tuple[str, str]]:
+    """Return the headers that say who the visitor is, however many groups they are in."""
+    text = base64.b64encode(json.dumps([name, *groups]).encode()).decode("ascii")
+    parts = [text[at : at + _LARGEST_HEADER] for at in range(0, len(text), _LARGEST_HEADER)]
+    return [(LOGIN, login_id), *((USER, part) for part in parts)]
+
+
+def user_of(parts: Iterable[str]) -> tuple[str, list[str]] | None:
+    """Return name and groups from the values of :data:`USER`; None for nobody."""
+    text = "".join(parts)
+    if not text:
+        return None
+    name, *groups = json.loads(base64.b64decode(text))
+    return name, groups
 
 
 class Watch(NamedTuple):

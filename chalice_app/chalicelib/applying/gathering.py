@@ -15,7 +15,7 @@ from chalicelib.configuration.errors import BadConfiguration
 from chalicelib.configuration.keys import file_key
 from chalicelib.configuration.shiny_server_conf.reading import LONGEST, read
 from chalicelib.configuration.shiny_server_conf.use import Use
-from chalicelib.pages.handlebars import BadTemplate, Template
+from chalicelib.pages.replaced import faults
 
 LARGEST_FILE = 1 << 20
 """Bytes of a template or of a password file."""
@@ -141,14 +141,12 @@ class _Gatherer:
         return False
 
     def _is_template(self, folder: str, name: str, source: str) -> bool:
-        try:
-            Template(name, source)
-        except BadTemplate as error:
-            self.notes.append(
-                f"{self._files.where(folder)}/{name}: not used, Sheen's own page is shown: {error}"
-            )
-            return False
-        return True
+        found = faults({name.removesuffix(_ENDING): source})
+        self.notes += [
+            f"{self._files.where(folder)}/{name}: not used, Sheen's own page is shown: {fault}"
+            for fault in found
+        ]
+        return not found
 
     def _text(self, path: str, where: str) -> str | None:
         content = self._file(path, where)

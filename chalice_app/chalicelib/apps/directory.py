@@ -1,6 +1,6 @@
 """Finding the target of a URL, with a short memory."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple, Protocol
 
 from chalicelib.apps import locations, sites
@@ -18,6 +18,41 @@ REMEMBERED = 2.0
 For so long, a new version, setting or location may go unnoticed.
 """
 _MOST = 5000
+
+
+class Beside(Protocol):
+    """What else is read in the call that reads the rows of a path."""
+
+    def wanted(self, now: float) -> Mapping[type[Table], Collection[tuple[str, ...]]]:
+        """Return the keys of what to read; empty: nothing."""
+
+    def take(self, rows: Iterable[Table], now: float) -> None:
+        """Take all rows of a call that read what was wanted."""
+
+
+class Asker(Beside, Protocol):
+    """Who asks for a path: what must be read to know it, and which apps they may know of."""
+
+    def may_know(self, app: App, settings: AppSettings | None) -> bool:
+        """Return whether the asker may know of an app; settings are None if unreadable."""
+
+
+class Anybody:
+    """An asker who may know of every app."""
+
+    def wanted(self, now: float) -> Mapping[type[Table], Collection[tuple[str, ...]]]:
+        """Return nothing."""
+        return {}
+
+    def take(self, rows: Iterable[Table], now: float) -> None:
+        """Take nothing."""
+
+    def may_know(self, app: App, settings: AppSettings | None) -> bool:
+        """Return True."""
+        return True
+
+
+_ANYBODY = Anybody()
 
 
 class AppAtPath(NamedTuple):
@@ -95,23 +130,13 @@ class _Rows(NamedTuple):
     apps: Mapping[str, AppAtPath | None]
 
 
-class Beside(Protocol):
-    """What else is read in the call that reads the rows of a path."""
-
-    def wanted(self, now: float) -> Mapping[type[Table], Collection[tuple[str, ...]]]:
-        """Return the keys of what to read; empty: nothing."""
-
-    def take(self, rows: Iterable[Table], now: float) -> None:
-        """Take all rows of a call that read what was wanted."""
-
-
 class Directory:
     """The targets by location, as one Lambda environment remembers them.
 
     An app owns its path from its first version on. Until then, the target above it owns the path.
     Rows are remembered only if a target was found, so a newly published app is found at once.
 
-    Apps that are not ``shown`` are treated as if they did not exist.
+    Apps that the asker may not know of are treated as if they did not exist.
 
     One call reads the rows of all locations at and above a path, and the apps whose names are these
     paths. Most apps are where they were first published, so their rows are among these. A location
@@ -119,13 +144,7 @@ class Directory:
     first one.
     """
 
-    def __init__(
-        self,
-        shown: Callable[[App, AppSettings | None], bool] = lambda app, settings: True,
-        beside: Beside | None = None,
-    ) -> None:
-        """``shown`` takes an app and its settings, or None if these cannot be read."""
-        self._shown = shown
+    def __init__(self, beside: Beside | None = None) -> None:
         self._beside = beside
         self._locations: dict[Location, tuple[float, LocationRow | None]] = {}
         self._apps: dict[str, tuple[float, AppAtPath | None]] = {}
@@ -141,7 +160,7 @@ class Directory:
         return resolve([App.defaults]).settings
 
     def find(
-        self, path: str, now: float, *, host: str = "", page: bool = True
+        self, path: str, now: float, *, host: str = "", page: bool = True, asker: Asker = _ANYBODY
     ) -> AppAtPath | RedirectAtPath | NothingAtPath:
         """Return the target of a path on a host; read all that it needs in at most one call.
 
@@ -152,10 +171,12 @@ class Directory:
         paths = locations.prefixes(path)
         needed = paths[1:] if not page and "." in paths[0].rpartition("/")[2] else paths
         rows = self._remembered(host, needed, now)
-        found = self._resolve(host, path, rows) if rows is not None else NothingAtPath("")
+        if rows is not None and (wanted := asker.wanted(now)):
+            asker.take(read_together(wanted), now)
+        found = self._resolve(host, path, rows, asker) if rows is not None else NothingAtPath("")
         if isinstance(found, NothingAtPath):
-            rows = self._read(host, paths, now)
-            found = self._resolve(host, path, rows)
+            rows = self._read(host, paths, now, asker)
+            found = self._resolve(host, path, rows, asker)
             if not isinstance(found, NothingAtPath):
                 self._remember(rows, now)
         return found
@@ -175,13 +196,21 @@ class Directory:
         apps = {key: row[1] for key, row in of_apps.items() if row and _is_fresh(row[0], now)}
         return _Rows(known, apps) if len(apps) == len(of_apps) else None
 
-    def _read(self, host: str, paths: list[str], now: float) -> _Rows:
+    def _read(self, host: str, paths: list[str], now: float, asker: Asker) -> _Rows:
         asked = _asked(host, paths)
         names = {*paths, *(self._names[each] for each in asked if each in self._names)}
         also = self._beside.wanted(now) if self._beside is not None else {}
-        rows = read_together({LocationRow: asked, App: [(name,) for name in names], **also})
+        rows = read_together(
+            {
+                LocationRow: asked,
+                App: [(name,) for name in names],
+                **also,
+                **asker.wanted(now),
+            }
+        )
         if self._beside is not None and also:
             self._beside.take(rows, now)
+        asker.take(rows, now)
         there = {row.location: row for row in rows if isinstance(row, LocationRow)}
         apps: dict[str, AppAtPath | None] = dict.fromkeys(names)
         apps |= {app.name: AppAtPath.of(app) for app in rows if isinstance(app, App)}
@@ -202,7 +231,7 @@ class Directory:
         self._apps |= {name: (now, app) for name, app in rows.apps.items()}
 
     def _resolve(
-        self, host: str, path: str, rows: _Rows
+        self, host: str, path: str, rows: _Rows, asker: Asker
     ) -> AppAtPath | RedirectAtPath | NothingAtPath:
         site = host if rows.locations.get(Location(host, SITE)) is not None else EVERY_HOST
         targets: dict[Location, Target] = {}
@@ -220,7 +249,7 @@ class Directory:
             return (
                 found is not None
                 and found.app.active_version is not None
-                and self._shown(found.app, found.readable_settings)
+                and asker.may_know(found.app, found.readable_settings)
             )
 
         match sites.match(site, path, targets, shown):

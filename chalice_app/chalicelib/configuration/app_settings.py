@@ -31,6 +31,7 @@ from chalicelib.configuration.rules import (
     Rule,
     choice,
     count,
+    names_of,
     names_to,
     no_setting,
     seconds,
@@ -49,6 +50,7 @@ BOOKMARKS_OFF = "off"
 _ONE_APP = ANYWHERE - {LayerKind.DEPLOYMENT, LayerKind.SERVER}
 
 _list = partial(setting, section="The app in the list")
+_access = partial(setting, section="Who may see the app", see="author.md#who-may-see-an-app")
 _timeout = partial(setting, section="Timeouts")
 _instances = partial(setting, section="Instances, R processes and sessions")
 _queue = partial(setting, section="The queue")
@@ -74,15 +76,24 @@ class AppSettings:
     """The app's name in the list of apps and on the waiting page; empty: the end of its location.
     """
     visibility: str = _list(
-        choice(("public", "unlisted", "private")),
+        choice(("public", "unlisted", "signed-in", "private")),
         default="public",
-        see="author.md#the-list-of-apps",
+        see="author.md#who-may-see-an-app",
     )
     """Who may see the app.
 
-    ``public``: everybody. ``unlisted``: everybody who knows its URL. ``private``: nobody without
-    signing in.
+    ``public``: everybody. ``unlisted``: everybody who knows its URL. ``signed-in``: every user.
+    ``private``: users whom the app names, and admins.
     """
+
+    required_user: tuple[str, ...] = _access(names_of("users", "'kim jo@example.org'"), default=())
+    """Users who may see the app; ``*``: every user; ``**``: everybody, as without the setting."""
+    required_group: tuple[str, ...] = _access(names_of("groups", "'sales board'"), default=())
+    """Groups whose users may see the app, beside those whom ``required_user`` names."""
+    viewers: tuple[str, ...] = _access(names_of("users", "'kim jo@example.org'"), default=())
+    """Users who are invited to see the app."""
+    collaborators: tuple[str, ...] = _access(names_of("users", "'kim jo@example.org'"), default=())
+    """Users who work on the app, and so may see it."""
 
     # The state machine gives up on a start after 300 s, which includes the machine's (FACTS E1).
     app_init_timeout: float = _timeout(

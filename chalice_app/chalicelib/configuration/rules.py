@@ -172,6 +172,28 @@ def names_to(name: str, value: str, words: str, example: str, most: int) -> Rule
     return Rule(read, f"{words}, at most {most:,} characters together", example)
 
 
+LONGEST_NAMES = 16_384
+"""Characters of a list of names."""
+
+
+def names_of(what: str, example: str) -> Rule:
+    """Return the rule for a list of names: a list of TOML, or words quoted as for a shell."""
+
+    def read(value: Any) -> tuple[str, ...]:
+        if isinstance(value, str):
+            if len(value) > LONGEST_NAMES:
+                raise ValueError
+            value = shlex.split(value)
+        if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
+            raise TypeError
+        if sum(map(len, value)) > LONGEST_NAMES or not all(one.strip() for one in value):
+            raise ValueError
+        return tuple(dict.fromkeys(value))
+
+    words = f"a list of names of {what}, at most {LONGEST_NAMES:,} characters together"
+    return Rule(read, words, example)
+
+
 def plain(value: object) -> str:
     """Return a value as it is written on a command line; every rule reads it back."""
     match value:

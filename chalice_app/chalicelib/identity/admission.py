@@ -45,6 +45,14 @@ class Visitor(NamedTuple):
     """Whether the provider said which groups the user is in."""
 
 
+class SignedIn(NamedTuple):
+    """A visitor, with the login that says so."""
+
+    login_id: str
+    user_id: str
+    visitor: Visitor
+
+
 class Verdict(Enum):
     """What admission says."""
 

@@ -84,6 +84,10 @@ class PasswordHash(NamedTuple):
         checked = head + hashlib.sha256(head).digest()[:16]
         return base64.b64encode(checked + self.proof).decode("ascii")
 
+    def made(self, password: str) -> Self:
+        """Return the hash of a password with these parameters and this salt."""
+        return self._replace(proof=self.proof_of(password))
+
     def _head(self) -> bytes:
         numbers = bytes([self.log_n]) + self.r.to_bytes(4) + self.p.to_bytes(4)
         return _MAGIC + numbers + self.salt
@@ -111,8 +115,7 @@ _NOBODY = PasswordHash(LOG_N, R, P, bytes(_SALT), bytes(32))
 
 def made(password: str, salt: bytes) -> PasswordHash:
     """Return the hash of a new password, with 32 random bytes as ``salt``."""
-    empty = PasswordHash(LOG_N, R, P, salt, b"")
-    return empty._replace(proof=empty.proof_of(password))
+    return PasswordHash(LOG_N, R, P, salt, b"").made(password)
 
 
 def is_right(password: str, known: PasswordHash | None) -> bool:

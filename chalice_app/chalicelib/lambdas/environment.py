@@ -11,6 +11,7 @@ from chalicelib.aws.tables import bind
 from chalicelib.clock import wall_clock
 from chalicelib.configuration.deployment import Settings
 from chalicelib.errands.doing import Doer
+from chalicelib.identity import signing_in
 from chalicelib.lambdas import keep_active
 from chalicelib.lambdas.schema import TABLES
 from chalicelib.lives import errands as about_instances
@@ -91,6 +92,11 @@ class Environment:
     def errands(self) -> Doer:
         """What does errands. A kind's rights are in ``infra/declared/errands.py``."""
         return Doer(about_instances.kinds(self.settings, self.clock), self.clock)
+
+    @cached_property
+    def sign_ins(self) -> Doer:
+        """What checks passwords: no other function may read their hashes."""
+        return Doer(signing_in.kinds(self.clock), self.clock)
 
     def bind(self) -> None:
         """Give the tables their names, unless they have them."""

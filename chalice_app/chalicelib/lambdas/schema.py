@@ -4,6 +4,7 @@ from chalicelib.applying.model import ConfigurationRow
 from chalicelib.apps.model import App, LocationRow, Version
 from chalicelib.aws.tables import Table
 from chalicelib.errands.model import Errand
+from chalicelib.identity.model import Attempts, Login, User
 from chalicelib.instances.ceilings.model import Ceiling
 from chalicelib.instances.model import Instance
 from chalicelib.instances.snapshots import Snapshot
@@ -29,6 +30,9 @@ TABLES: tuple[type[Table], ...] = (
     UnixId,
     UnixUser,
     Errand,
+    User,
+    Login,
+    Attempts,
     ConfigurationRow,
 )
 """The tables, in no particular order."""

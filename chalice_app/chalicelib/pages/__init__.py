@@ -14,21 +14,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple, TypedDict, get_args
 
-from chalicelib.pages.apps import AppEntry, apps_index
+from chalicelib.pages.apps import AppEntry, Signing, apps_index
 from chalicelib.pages.handlebars import Values
 from chalicelib.pages.markup import safe_url
 from chalicelib.pages.page import Draft, Page, make
 from chalicelib.pages.replaced import Templates, faults
+from chalicelib.pages.signing import Form, not_allowed, sign_in, sign_out, signed_out
 
 __all__ = [
     "PHASES",
     "AppEntry",
     "Draft",
     "FolderLine",
+    "Form",
     "InQueue",
     "Page",
     "Phase",
     "QueueStatus",
+    "Signing",
     "StartFailure",
     "StartStatus",
     "Templates",
@@ -42,8 +45,12 @@ __all__ = [
     "forbidden",
     "make",
     "no_machine",
+    "not_allowed",
     "not_found",
     "nothing_here",
+    "sign_in",
+    "sign_out",
+    "signed_out",
     "users",
     "waiting",
 ]
@@ -148,10 +155,10 @@ def busy(app_name: str, status_url: str, cookie: str, *, elapsed: float = 0.0) -
     return make(202, Draft("busy", values, ("busy",), "busy-script"), {"retry-after": "5"})
 
 
-def not_found(path: str, home_url: str) -> Page:
+def not_found(path: str, home_url: str, sign_in_url: str | None = None) -> Page:
     """Return a 404: no app is at `path`, or none that this visitor may know of.
 
-    `home_url` is the list of apps.
+    `home_url` is the list of apps. `sign_in_url` is given if nobody is signed in.
     """
     return _error_page(
         404,
@@ -160,6 +167,7 @@ def not_found(path: str, home_url: str) -> Page:
         "here, ask them.",
         path=path[:300],
         home_url=home_url,
+        sign_in_url=sign_in_url,
     )
 
 
@@ -320,6 +328,7 @@ def _error_page(
     path: str = "",
     retry_url: str | None = None,
     home_url: str | None = None,
+    sign_in_url: str | None = None,
 ) -> Page:
     """Return a page that an operator may replace by `error-<status>.html` or `error.html`."""
     values: Values = {
@@ -331,5 +340,6 @@ def _error_page(
         "path": path,
         "retry_url": None if retry_url is None else safe_url(retry_url),
         "home_url": None if home_url is None else safe_url(home_url),
+        "sign_in_url": None if sign_in_url is None else safe_url(sign_in_url),
     }
     return make(status, Draft("error", values, (f"error-{status}",) if status >= 400 else ()))

@@ -25,7 +25,15 @@ FEW = 8
 _LONGEST_QUERY = 100
 
 
-def apps_index(apps: Sequence[AppEntry], query: str = "") -> Page:
+class Signing(NamedTuple):
+    """Where a page lets its visitor sign in and out, and who is signed in (empty: nobody)."""
+
+    sign_in_url: str
+    sign_out_url: str
+    user: str = ""
+
+
+def apps_index(apps: Sequence[AppEntry], query: str = "", signing: Signing | None = None) -> Page:
     """Return the list of apps at `/`, by folder and name: those that have every word of `query`.
 
     Without any app, the page says how to publish the first one.
@@ -36,6 +44,9 @@ def apps_index(apps: Sequence[AppEntry], query: str = "") -> Page:
     for app in sorted(found, key=lambda app: (app.name.casefold(), app.location)):
         folders.setdefault(app.location.rpartition("/")[0].strip("/"), []).append(app)
     values: Values = {
+        "user": signing.user if signing else "",
+        "sign_in_url": safe_url(signing.sign_in_url) if signing else "",
+        "sign_out_url": safe_url(signing.sign_out_url) if signing else "",
         "apps_shown": bool(apps),
         "count": f"{len(found)} of {_how_many(apps)}" if query else _how_many(apps),
         "search": len(apps) > FEW or bool(query),

@@ -1,6 +1,6 @@
 """What runs now and what is published, for the health check and the list of apps."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from chalicelib.apps import store as apps
@@ -8,14 +8,16 @@ from chalicelib.apps.directory import AppAtPath
 from chalicelib.apps.locations import ROOT
 from chalicelib.apps.model import App
 from chalicelib.apps.sites import EVERY_HOST
+from chalicelib.identity.admission import Rules, Visibility, is_listed
 from chalicelib.instances import census
 from chalicelib.instances import store as instances
 from chalicelib.instances.model import Instance
 from chalicelib.instances.snapshots import Snapshots
-from chalicelib.pages import AppEntry, apps_index
-from chalicelib.visits import admission, health
+from chalicelib.pages import AppEntry, Signing, apps_index
+from chalicelib.visits import admission, door, health
 from chalicelib.visits.answer import Answer
 from chalicelib.visits.health import Load
+from chalicelib.visits.request import VisitorRequest
 
 
 class Overview:
@@ -39,23 +41,28 @@ class Overview:
             return Answer.text(404, f"there is no template health-check-{named}\n")
         return Answer.text(200, text)
 
-    def index(self, base: str, query: str, site: str = EVERY_HOST) -> Answer:
-        """Answer ``/`` if nothing is there: list a site's public apps that ``query`` finds.
+    def index(self, request: VisitorRequest, site: str = EVERY_HOST) -> Answer:
+        """Answer ``/`` if nothing is there: list a site's apps that the visitor may see.
 
-        Only apps with a version are listed.
+        Only apps with a version are listed, and only those that the query finds.
         """
+        base, user = request.base, request.user
+        visitor = user.visitor if user is not None else None
         entries = [
             AppEntry(
                 title, location, f"{base}{location}/" if location != ROOT else f"{base}/", state
             )
-            for at, location, title, state in self._look()["apps"]
-            if at == site
+            for at, location, title, state, rules in self._look()["apps"]
+            if at == site and is_listed(_rules(rules), visitor)
         ]
-        return Answer.page(apps_index(entries, query))
+        signing = Signing(
+            door.sign_in_url(request), door.sign_out_url(request), visitor.name if visitor else ""
+        )
+        return Answer.page(apps_index(entries, request.parameter("q") or "", signing))
 
     def _look(self) -> dict[str, Any]:
         found: dict[str, Any] = self._snapshots.get(
-            "sites", lambda: overview(instances.everywhere(), apps.everywhere(), self._clock())
+            "lists", lambda: overview(instances.everywhere(), apps.everywhere(), self._clock())
         )
         return found
 
@@ -63,7 +70,8 @@ class Overview:
 def overview(rows: Iterable[Instance], published: Iterable[App], now: float) -> dict[str, Any]:
     """Return the snapshot: the census, and the sites of each listed app.
 
-    A site is listed with the app's location there, and its title and state.
+    A site is listed with the app's location there, its title and state, and whom it lets in. Apps
+    that nobody may find are left out, as are those whose settings cannot be read.
     """
     there = census.living(rows, now)
     own: dict[str, list[Instance]] = {}
@@ -75,15 +83,27 @@ def overview(rows: Iterable[Instance], published: Iterable[App], now: float) -> 
         for app in published
         if app.active_version is not None and app.run_as is None
     ]
-    listed = [found for found in known if admission.is_listed(found.app, found.readable_settings)]
+    listed = [
+        (found, admission.rules_of(found.settings))
+        for found in known
+        if found.app.archived_at is None
+        and found.readable_settings is not None
+        and found.settings.visibility != Visibility.UNLISTED
+    ]
     return {
         "census": list(census.count(there, now)),
         "apps": [
-            [*location, title_of(found), census.app_state(own.get(found.app.name, ()))]
-            for found in listed
+            [*location, title_of(found), census.app_state(own.get(found.app.name, ())), list(rules)]
+            for found, rules in listed
             for location in found.app.places.one_per_site()
         ],
     }
+
+
+def _rules(written: Sequence[Any]) -> Rules:
+    """Return an app's rules, as the snapshot has them."""
+    visibility, *names = written
+    return Rules(Visibility(visibility), *map(tuple, names))
 
 
 def title_of(found: AppAtPath) -> str:

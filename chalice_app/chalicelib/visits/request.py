@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
 from urllib.parse import quote, urlencode
 
+from chalicelib.identity.admission import SignedIn
+
 EDGE_HEADER = "sheen-edge"
 """Header of requests that came through CloudFront, on a domain of the deployment's own."""
 
@@ -40,6 +42,8 @@ class VisitorRequest(NamedTuple):
 
     A page's relative URLs would lead nowhere from there.
     """
+    user: SignedIn | None = None
+    """Who asks, as the login says; None if nobody is signed in, or if that is not known yet."""
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> Self:
@@ -85,6 +89,20 @@ class VisitorRequest(NamedTuple):
     def cookies(self) -> str:
         """All cookies, joined into one header."""
         return "; ".join(value for name, value in self.headers if name == "cookie")
+
+    @property
+    def secure(self) -> bool:
+        """Whether the visitor came by https, as the gateway says."""
+        return self.header("x-forwarded-proto") == "https"
+
+    @property
+    def url(self) -> str:
+        """The public URL of this request, without its host."""
+        return self.base + self.path + (f"?{self.query_string}" if self.query else "")
+
+    def every(self, name: str) -> list[str]:
+        """Return all values of a header."""
+        return [value for key, value in self.headers if key == name]
 
     @property
     def by_edge(self) -> bool:

@@ -31,10 +31,11 @@ from chalicelib.scheduler.seating import (
     Starting,
     is_ready,
 )
-from chalicelib.visits import admission, health, overview, waiting
+from chalicelib.visits import door, health, overview, waiting
 from chalicelib.visits.added import framed, with_headers
 from chalicelib.visits.address import address, site_host, tag
 from chalicelib.visits.answer import Answer
+from chalicelib.visits.asker import Logins
 from chalicelib.visits.callers import ROBOTS, ROBOTS_TEXT, Caller, caller, is_program
 from chalicelib.visits.health import Load
 from chalicelib.visits.holding import Holding, later
@@ -55,6 +56,7 @@ from chalicelib.visits.routing import (
     takes_over,
     wants_page,
 )
+from chalicelib.visits.sign_in import SignIn
 
 if TYPE_CHECKING:
     from chalicelib.visits.by_configuration import ByConfiguration
@@ -108,7 +110,9 @@ class Visits:
         self._clock = clock
         self._configuration = configuration
         self._by_configuration = by_configuration
-        self._directory = Directory(admission.is_shown, configuration)
+        self._directory = Directory(configuration)
+        self._logins = Logins(clock)
+        self._sign_in = SignIn(self._logins, agents, clock, edge_proof)
         self._overview = overview.Overview(clock, load)
         self._binding = Binding(agents, clock)
         self._scheduler = Scheduler(clock, spares, most_instances)
@@ -134,6 +138,9 @@ class Visits:
                 "a service worker here would answer for every app; put its script into a "
                 "folder of the app\n",
             )
+        signing = self._sign_in.answer(request)
+        if signing is not None:
+            return signing
         gone: frozenset[str] = frozenset()
         while isinstance(answer := self._try(request, gone), _Gone):
             gone |= {answer.instance_id}
@@ -145,9 +152,11 @@ class Visits:
         Each try asks the directory: an instance may be gone because another version is active now.
         """
         host = site_host(request, self._edge_proof)
+        asker = self._logins.asker(request)
         found = self._directory.find(
-            request.path, self._clock(), host=host, page=wants_page(request)
+            request.path, self._clock(), host=host, page=wants_page(request), asker=asker
         )
+        request = request._replace(user=asker.user)
         templates: Templates | None = None
         applied = self._configuration.get(self._clock())
         number = self._configuration.number
@@ -158,11 +167,17 @@ class Visits:
             found, templates = placed
         elif isinstance(found, AppAtPath) and number:
             found = found.under(Above(number=number))
+        if isinstance(found, AppAtPath) and not asker.may_know(found.app, found.readable_settings):
+            found = NothingAtPath(found.location.site)
         if climbs(request.path):
             return Answer.text(400, "a path with . or .. in it is not allowed\n")
         if not isinstance(found, AppAtPath):
             return with_headers(self._without_app(request, found), self._directory.elsewhere)
         with telemetry.about(app=found.app.name):
+            if (refusal := door.refusal(request, found)) is not None:
+                return refusal
+            if wants_page(request):
+                asker.use()
             answer = _or_failure(request, lambda: self._of_app(request, found, gone))
             settings = found.readable_settings
             if isinstance(answer, _Gone):
@@ -181,8 +196,9 @@ class Visits:
         if request.path == health.PING:
             return Answer.text(200, "OK")
         if request.path == ROOT:
-            return self._overview.index(request.base, request.parameter("q") or "", found.site)
-        return Answer.page(pages.not_found(request.path, request.base + "/"))
+            return self._overview.index(request, found.site)
+        sign_in = None if request.user is not None else door.sign_in_url(request)
+        return Answer.page(pages.not_found(request.path, request.base + "/", sign_in))
 
     def _of_app(
         self, request: VisitorRequest, found: AppAtPath, gone: frozenset[str]
@@ -399,6 +415,9 @@ class Visits:
             (protocol.ABOVE, str(int(instance.above_number or 0))),
             *more,
         ]
+        if request.user is not None:
+            who = request.user.visitor
+            sent += protocol.user_headers(request.user.login_id, who.name, who.groups)
         if found.rest.startswith(SOCKJS):
             sent.append((protocol.BUFFERED, "1"))  # FACTS H2
         target = f"{protocol.APP}{found.rest}" + (

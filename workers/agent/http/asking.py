@@ -74,6 +74,7 @@ class AppRequest(NamedTuple):
             self.base,
             worker.spec.secret,
             page=whole,
+            longest=worker.spec.runtime.longest_credentials,
             more=worker.spec.headers,
         )
 

@@ -1,7 +1,8 @@
 """Which headers pass between the visitor and R, and how they change on the way; no I/O."""
 
+import json
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from multidict import CIMultiDict, CIMultiDictProxy
@@ -14,6 +15,14 @@ VISITOR = "Sheen-Visitor"
 
 A worker's unix socket cannot tell these. Apps do not see this header.
 """
+
+CREDENTIALS = "Shiny-Server-Credentials"
+"""Who is signed in, as JSON in ASCII. Shiny makes ``session$user`` and ``session$groups`` of it.
+
+No visitor's header of that name, in any spelling, comes this far (:mod:`chalicelib.headers`).
+"""
+LONGEST_CREDENTIALS = 60_000
+"""Bytes of :data:`CREDENTIALS` that R takes."""
 
 _CONDITIONAL = frozenset(
     {"if-none-match", "if-modified-since", "if-match", "if-unmodified-since", "if-range", "range"}
@@ -59,12 +68,14 @@ def to_worker(
     secret: str,
     *,
     page: bool,
+    longest: int = LONGEST_CREDENTIALS,
     more: Collection[str] = (),
 ) -> CIMultiDict[str]:
     """Return a visitor's headers as a worker gets them.
 
     These are the headers in :data:`chalicelib.headers.TO_WORKER`, and those that the agent adds. A
     ``page`` is requested whole: it gets a ticket of its own, so the browser's copy is of no use.
+    ``longest`` is the most bytes of :data:`CREDENTIALS` that the worker takes.
     ``more`` are the app's ``whitelist_headers``.
     """
     result = CIMultiDict[str]()
@@ -77,7 +88,26 @@ def to_worker(
     if "Host" in result:
         result["X-Forwarded-Host"] = result["Host"]
     result[VISITOR] = visitor(headers)
+    user = protocol.user_of(headers.getall(protocol.USER, []))
+    if user is not None:
+        result[CREDENTIALS] = credentials(*user, longest)
     return result
+
+
+def credentials(name: str, groups: Sequence[str], longest: int) -> str:
+    """Return :data:`CREDENTIALS` for a user, with as many groups as fit.
+
+    >>> credentials("kim", ["sales", "café"], 100)
+    '{"user": "kim", "groups": ["sales", "caf\\\\u00e9"]}'
+    """
+    room = longest - len(json.dumps({"user": name, "groups": []}))
+    fitting = []
+    for group in groups:
+        room -= len(json.dumps(group)) + len(", ")
+        if room < 0:
+            break
+        fitting.append(group)
+    return json.dumps({"user": name, "groups": fitting})
 
 
 def visitor(headers: Mapping[str, str]) -> str:

@@ -1,7 +1,8 @@
 """The agent's HTTP server, which answers the Lambdas."""
 
 import hmac
-from collections.abc import Awaitable, Callable
+import json
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -73,6 +74,8 @@ class AppParts:
     activity: Activity
     client: ClientFiles
     orders: InstanceOrders
+    signed_out: Callable[[Collection[str]], int] = lambda logins: 0
+    """Ends the sessions of logins that have ended."""
     session_urls: SessionUrls | None = None
     sockjs: AppHandler | None = None
     bodies: Callable[[web.Request, str], Awaitable[web.StreamResponse | None]] | None = None
@@ -122,6 +125,7 @@ class Server:
         application.router.add_route("POST", protocol.RESTART, self._restart)
         application.router.add_route("POST", protocol.RETIRE, self._retire)
         application.router.add_route("POST", protocol.SUPERSEDE, self._supersede)
+        application.router.add_route("POST", protocol.SIGN_OUT, self._sign_out)
         application.router.add_route("GET", protocol.STATUS, self._status)
         application.router.add_route("GET", protocol.HEALTH, self._health)
         application.router.add_route("*", protocol.APP + "/{tail:.*}", self._visit)
@@ -234,6 +238,13 @@ class Server:
     async def _supersede(self, _request: web.Request) -> web.Response:
         self._app.orders.supersede()
         return web.Response(status=204)
+
+    async def _sign_out(self, request: web.Request) -> web.Response:
+        try:
+            ended = {str(each) for each in json.loads(await request.read())}
+        except (ValueError, TypeError, RecursionError):
+            return web.Response(status=400, text="the body must be a list of logins' ids\n")
+        return web.json_response({"sessions": self._app.signed_out(ended)})
 
     async def _health(self, _request: web.Request) -> web.Response:
         """Answer whether R is sound.

@@ -60,7 +60,10 @@ class SessionPages:
 
     def came(self, visit: AppRequest) -> None:
         """Note that a session's page was requested."""
-        self._requests.came(visit.session, visit.request.headers.get(protocol.NETWORK, ""))
+        said = visit.request.headers
+        self._requests.came(
+            visit.session, said.get(protocol.NETWORK, ""), said.get(protocol.LOGIN, "")
+        )
 
     async def make(self, visit: AppRequest, got: FromWorker) -> web.Response:
         """Return the page of a visit, and expect its session.

@@ -68,5 +68,6 @@ RUNTIME = Runtime(
     command=_command,
     environment=_environment,
     parameters=_parameters,
+    longest_credentials=8000,
     seen=interpreter,
 )

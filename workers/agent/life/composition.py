@@ -28,6 +28,7 @@ from agent.http.session_urls import SessionUrls
 from agent.life.course import InstanceLife
 from agent.life.crowd import Crowd
 from agent.life.listeners import SessionEnds, WorkerChanges
+from agent.life.logins import Logins
 from agent.life.measuring import Measurements
 from agent.life.orders import Orders, relay_settings
 from agent.life.restart_file import RestartFile
@@ -163,6 +164,7 @@ def compose(
         lambda session_id: sessions.end([session_id], ConnectionLost().ending),
         time.monotonic,
     )
+    logins = Logins(requests.logins, sessions.end)
     efs = Path(settings.efs)
     data = functools.partial(app_folders.usage, efs, layout.DATA, ref)
     orders = Orders(life, maker, workers, sessions)
@@ -185,6 +187,7 @@ def compose(
             client=client_files,
             orders=orders,
             session_urls=session_urls,
+            signed_out=logins.ended,
             sockjs=sockjs.handle,
             bodies=LargeBodies(late_answers, uploads, late_pages).handle,
         ),
@@ -206,6 +209,7 @@ def compose(
         uploads=uploads,
         seats=seats,
         crowd=crowd,
+        logins=logins,
         measuring=Measurements(workers, copy, data),
         activity=activity,
         orders=orders,

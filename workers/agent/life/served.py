@@ -15,6 +15,7 @@ from agent.http.asking import WorkerClient
 from agent.http.bodies import KeptAnswers, LateAnswers, LatePages, Uploads
 from agent.life.crowd import Crowd
 from agent.life.listeners import SessionEnds, WorkerChanges
+from agent.life.logins import Logins
 from agent.life.measuring import Measurements
 from agent.life.orders import Orders
 from agent.life.seats import Seats
@@ -62,6 +63,7 @@ class ServedApp:
     uploads: Uploads
     seats: Seats
     crowd: Crowd
+    logins: Logins
     measuring: Measurements
     activity: Activity
     orders: Orders
@@ -75,6 +77,7 @@ class ServedApp:
         self._tasks = [
             asyncio.create_task(self.seats.run(), name="seats"),
             asyncio.create_task(self.crowd.run(), name="crowd"),
+            asyncio.create_task(self.logins.run(), name="logins"),
             asyncio.create_task(self.measuring.run(), name="quotas"),
         ]
 

@@ -14,6 +14,7 @@ from chalicelib.apps.model import App, Version
 from chalicelib.aws.tables import bind
 from chalicelib.configuration.deployment import Settings
 from chalicelib.errors import SettingMissing
+from chalicelib.identity.model import Login
 from chalicelib.instances.model import Instance
 from chalicelib.syncs.model import Sync
 from chalicelib.unix_ids.model import UnixUser
@@ -58,7 +59,7 @@ def main(preloaded: PreloadedProcess | NoFork) -> int:
     try:
         settings = Settings.from_environment()
         launch = Launch.take()
-        bind(settings, App, Version, Instance, Sync, UnixUser)
+        bind(settings, App, Version, Instance, Sync, UnixUser, Login)
         return _runner()(run(launch, settings, starter))
     except SettingMissing as error:
         logger.error(str(error))

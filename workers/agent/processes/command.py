@@ -61,6 +61,8 @@ class Runtime:
     """Returns what the process reads in addition to what all processes read."""
     forks: bool = False
     """Whether its workers can be forked from the preloaded R (:mod:`agent.processes.preloaded`)."""
+    longest_credentials: int = 60_000
+    """Bytes of the header that says who is signed in: what its server takes of one header."""
     seen: Callable[[], tuple[VisibleFolder, ...]] = tuple
     """Returns folders of its program that a room would hide."""
 

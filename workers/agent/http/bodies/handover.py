@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import NamedTuple
 
 import aiohttp
-from multidict import CIMultiDictProxy
+from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from agent.http import headers
@@ -79,9 +79,7 @@ class Handover:
         """
         async with self._workers.of_session(session_id) as worker:
             client = await self._client(worker)
-            sent = headers.to_worker(
-                visitor, base, worker.spec.secret, page=False, more=worker.spec.headers
-            )
+            sent = _headers(visitor, base, worker)
             sent["Content-Type"] = content_type
             sent["Content-Length"] = str(size)
             async with client.request(
@@ -139,15 +137,25 @@ class Handover:
 
         The question is an OPTIONS request; no app answers that, unless it says that it does.
         """
-        asked = headers.to_worker(
-            visitor, base, worker.spec.secret, page=False, more=worker.spec.headers
-        )
+        asked = _headers(visitor, base, worker)
         for name in ("Content-Type", "Content-Length"):
             asked.popall(name, None)
         async with client.options(
             _url("/__sheen__/"), headers=asked, allow_redirects=False
         ) as answer:
             await answer.read()
+
+
+def _headers(visitor: CIMultiDictProxy[str], base: str, worker: Worker) -> CIMultiDict[str]:
+    longest = worker.spec.runtime.longest_credentials
+    return headers.to_worker(
+        visitor,
+        base,
+        worker.spec.secret,
+        page=False,
+        more=worker.spec.headers,
+        longest=longest,
+    )
 
 
 async def _read(objects: Objects, key: str, size: int) -> AsyncIterator[bytes]:
