@@ -155,6 +155,8 @@ def served(
     stack.start("local", "--config", str(made.file), module="sheen")
     try:
         until(lambda: "kill -HUP" in stack.log.read_text(), 60, f"the ports; see {stack.log}")
+        # Functions that were asked before follow within two seconds.
+        until(lambda: "welcome" in made.ask(made.ports[0], "/").text, 30, "the site")
         yield made
     finally:
         stack.stop()
