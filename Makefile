@@ -6,8 +6,9 @@ BIN := $(VENV)/bin
 
 .PHONY: run check coverage test test-all lint install system package base benchmark clean plan deploy env destroy stage
 
+# CONFIG=/etc/shiny-server/shiny-server.conf serves what this file says, in Shiny Server's place.
 run: install
-	@exec $(BIN)/sheen local
+	@exec $(BIN)/sheen local $(if $(CONFIG),--config $(CONFIG))
 
 # Tests run in as many processes as there are cores, each with a local stack of its own; a file's tests run in one of them.
 PYTEST = $(BIN)/python -m pytest -n auto --durations=25

@@ -169,7 +169,13 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser(
         "env", help='print the variables that point awscli and boto3 here: eval "$(sheen env)"'
     )
-    commands.add_parser("local", help="run Sheen on this machine")
+    local = commands.add_parser("local", help="run Sheen on this machine")
+    local.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="serve what this shiny-server.conf says, in Shiny Server's place",
+    )
     return root
 
 
@@ -287,7 +293,7 @@ def act(arguments: argparse.Namespace) -> int:
 
             from sheen.local import run
 
-            uvloop.run(run())
+            return uvloop.run(run(arguments.config))
     return 0
 
 

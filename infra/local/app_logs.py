@@ -48,7 +48,7 @@ class AppLogs:
             copy = Copy(Path(settings.log_dir), named.file, mode, _owner(app, settings))
             return FileName(named.file, mode, copy if settings.log_dir.startswith("/") else None)
         folder = app.name.rpartition("/")[2] if app is not None else named.app_id
-        user = str(int(app.unix_id)) if app is not None and os.geteuid() == 0 else _own_user()
+        user = _user_of(app) if app is not None and os.geteuid() == 0 else _own_user()
         started = datetime.fromtimestamp(now, UTC).strftime("%Y%m%d-%H%M%S")
         return FileName(f"{folder or 'root'}-{user}-{started}-{named.worker_id}.log", mode)
 
@@ -87,6 +87,10 @@ def _owner(app: App | None, settings: AppSettings) -> tuple[int, int] | None:
     if app is None or not settings.log_as_user or os.geteuid() != 0:
         return None
     return int(app.unix_id), int(app.unix_id)
+
+
+def _user_of(app: App) -> str:
+    return app.run_as or str(int(app.unix_id))
 
 
 def _own_user() -> str:

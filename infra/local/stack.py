@@ -159,6 +159,10 @@ class Stack:
         then nothing changes.
         """
         assert self._front is not None
+        if self.settings.image is not None:
+            raise CannotStart(
+                "apps in folders of this machine do not run in an image: unset SHEEN_IMAGE"
+            )
         await self._front.listen(machine.listeners)
         configured.link(self.settings.efs, machine)
         await configured.write_users(self._moto, self.place, machine)

@@ -21,12 +21,12 @@ server {
 }
 """
 REPORT = """\
-x.conf:1: run_as shiny → mapped: each app has a Unix user and tasks of its own
+x.conf:1: run_as shiny → mapped: on one machine its users; on AWS a number and a home for each name
 x.conf:2: auth_passwd_file /etc/passwd → closes: a location that needs a login is closed to
     everybody (Professional)
 x.conf:3: app_idle_timeout 10 → honoured
 x.conf:4: server → honoured
-x.conf:5: listen 3838 → mapped: tells sites apart; the deployment decides where it listens
+x.conf:5: listen 3838 → mapped: on one machine the port; on AWS it tells sites apart
 x.conf:6: server_name a.org → honoured
 x.conf:7: location / → honoured
 x.conf:8: site_dir /srv/shiny-server → honoured

@@ -77,7 +77,12 @@ def overview(rows: Iterable[Instance], published: Iterable[App], now: float) -> 
     own: dict[str, list[Instance]] = {}
     for row in there:
         own.setdefault(row.app, []).append(row)
-    known = [AppAtPath.of(app) for app in published if app.active_version is not None]
+    # An app in a folder is nowhere by itself, and its name says where the folder is.
+    known = [
+        AppAtPath.of(app)
+        for app in published
+        if app.active_version is not None and app.run_as is None
+    ]
     listed = [
         (found, admission.rules_of(found.settings))
         for found in known

@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import ssl
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -30,7 +31,10 @@ class Tls(NamedTuple):
     def context(self) -> ssl.SSLContext:
         """Return the settings of connections; raise :class:`CannotStart`."""
         made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        made.minimum_version = _VERSIONS[self.minimum]
+        with warnings.catch_warnings():
+            # Python warns of old versions, which whoever names them knows.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            made.minimum_version = _VERSIONS[self.minimum]
         try:
             made.load_cert_chain(self.certificate, self.key)
         except (OSError, ssl.SSLError) as error:

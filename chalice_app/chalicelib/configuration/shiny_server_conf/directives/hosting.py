@@ -36,7 +36,7 @@ ROWS = (
     Directive(
         "listen",
         SERVER,
-        mapped("tells sites apart; the deployment decides where it listens"),
+        mapped("on one machine the port; on AWS it tells sites apart"),
         (required("port", PORT), optional("host", ADDRESS, "*")),
         inherited=False,
     ),
@@ -113,7 +113,7 @@ ROWS = (
     Directive(
         "run_as",
         ANYWHERE,
-        mapped("each app has a Unix user and tasks of its own"),
+        mapped("on one machine its users; on AWS a number and a home for each name"),
         (any_number("users", STRING),),
         since="0.4",
     ),

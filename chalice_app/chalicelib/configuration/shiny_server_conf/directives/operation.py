@@ -76,7 +76,7 @@ ROWS = (
     Directive(
         "ssl",
         SERVER | {Scope.ADMIN},
-        mapped("the deployment's own certificate"),
+        mapped("on one machine as it is; on AWS the deployment's own certificate"),
         (required("key_path", ABSOLUTE_PATH), required("cert_path", ABSOLUTE_PATH)),
         block=Scope.SSL,
         edition=Edition.PRO,
@@ -85,7 +85,7 @@ ROWS = (
     Directive(
         "ssl_min_version",
         frozenset({Scope.SSL}),
-        mapped("the gateway's security policy"),
+        mapped("on one machine as it is; on AWS the gateway's security policy"),
         (required("version", choice(("tlsv1", "tlsv11", "tlsv12"))),),
         edition=Edition.PRO,
         inherited=False,
