@@ -18,7 +18,11 @@ from chalicelib.configuration.errors import BadAppSetting
 from chalicelib.configuration.shiny_server_conf.reading import read
 from chalicelib.identity import destinations, password_file
 from chalicelib.identity.passwords import PasswordHash
+from chalicelib.instances.census import Census
+from chalicelib.pages import faults
 from chalicelib.syncs.keys import matcher
+from chalicelib.visits.health import Health, Load, filled
+from chalicelib.visits.logging_visits import redacted
 from relay import page
 from tasks.packages import dcf, requirements
 
@@ -94,6 +98,19 @@ def _setting(name: str, part: str, key: bool = False) -> Callable[[int], Callabl
     return reader
 
 
+def _logged(part: str) -> Callable[[int], Callable[[], object]]:
+    return lambda size: lambda: redacted(part * (size // len(part)))
+
+
+def _template(part: str) -> Callable[[int], Callable[[], object]]:
+    return lambda size: lambda: faults({"error": part * (size // len(part))})
+
+
+def _health(part: str) -> Callable[[int], Callable[[], object]]:
+    told = Health(Census(1, 1, 1), Load())
+    return lambda size: lambda: filled(part * (size // len(part)), told)
+
+
 READERS: dict[str, tuple[Callable[[int], Callable[[], object]], int]] = {
     "titles that do not end": (_page(b"<title>"), 100_000),
     "scripts that do not end": (_page(b"<script "), 100_000),
@@ -123,6 +140,12 @@ READERS: dict[str, tuple[Callable[[int], Callable[[], object]], int]] = {
     "a setting's name of a role": (_setting("role", "a/"), 400_000),
     "a setting's name of a variable": (_setting("environment", "A", key=True), 400_000),
     "a setting's path of a program": (_setting("r_path", "/"), 400_000),
+    "a URL for an access log": (_logged("/session/x/__sockjs__/n="), 400_000),
+    "another URL for an access log": (_logged("/__sheen__"), 400_000),
+    "attributes of a template": (_template(' onclick="'), 100_000),
+    "blank attributes of a template": (_template(" on a = "), 100_000),
+    "scripts of a template": (_template("<script"), 30_000),
+    "a template of a health check": (_health("#a-"), 400_000),
     "a setting's command": (_setting("exec_supervisor", "a "), 100_000),
 }
 

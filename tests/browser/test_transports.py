@@ -131,8 +131,8 @@ def test_a_transport_alone_carries_a_session_and_resumes_it(
     page.on("websocket", lambda socket: sockets.append(socket.url))
     tab(url, transport)
     say(page, "before 50 %")
-    page.context.set_offline(True)
-    page.wait_for_timeout(700)
+    with page.expect_event("requestfailed"):
+        page.context.set_offline(True)
     page.context.set_offline(False)
     goes_on(page)
     assert not sockets

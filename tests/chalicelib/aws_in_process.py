@@ -19,6 +19,7 @@ from chalicelib.aws.tables import bind
 from chalicelib.configuration.deployment import Settings
 from chalicelib.lambdas.schema import TABLES
 from infra.emulator.dynamodb import limits as dynamodb_limits
+from tests.support.connections import forget_connections
 
 BUCKET = "sheen-test"
 PREFIX = "sheen-test-"
@@ -67,12 +68,11 @@ def aws_in_process() -> Iterator[Counter[str]]:
     ):
         clients.client.cache_clear()
         bind(Settings.from_environment(), *TABLES)
+        forget_connections(*TABLES)
         for table in TABLES:
-            table._connection = None
             table.create_table(wait=True, billing_mode="PAY_PER_REQUEST")
         boto3.client("s3").create_bucket(Bucket=BUCKET)
         calls.clear()
         yield calls
-        for table in TABLES:
-            table._connection = None
+        forget_connections(*TABLES)
         clients.client.cache_clear()

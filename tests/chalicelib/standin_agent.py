@@ -6,8 +6,11 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
+
+import pytest
 
 from infra.emulator.ecs.vanish import silence
 
@@ -86,6 +89,23 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
+def closing_kept_connections() -> Iterator[None]:
+    """Close what clients keep open at the end, as the end of a Lambda's machine does."""
+    opened: list[HTTPConnection] = []
+    connect = HTTPConnection.connect
+
+    def noted(connection: HTTPConnection) -> None:
+        opened.append(connection)
+        connect(connection)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(HTTPConnection, "connect", noted)
+        yield
+    for connection in opened:
+        connection.close()
+
+
+@contextmanager
 def standin_agent(address: str = "127.0.0.1") -> Iterator[StandinAgent]:
     server = StandinAgent(address)
     thread = threading.Thread(
@@ -93,7 +113,8 @@ def standin_agent(address: str = "127.0.0.1") -> Iterator[StandinAgent]:
     )
     thread.start()
     try:
-        yield server
+        with closing_kept_connections():
+            yield server
     finally:
         server.shutdown()
         server.server_close()

@@ -160,4 +160,5 @@ def test_passwords_are_written_and_removed_but_read_by_nobody_yet() -> None:
         "function-api_handler",
         "function-config_change",
         "function-on_configuration_written",
+        "function-websocket_disconnect",
     }

@@ -30,8 +30,8 @@ x.conf:5: listen 3838 → mapped: tells sites apart; the deployment decides wher
 x.conf:6: server_name a.org → honoured
 x.conf:7: location / → honoured
 x.conf:8: site_dir /srv/shiny-server → honoured
-x.conf:9: log_dir /var/log/shiny-server → mapped: workers' logs are in CloudWatch Logs; `sheen logs`
-    shows them
+x.conf:9: log_dir /var/log/shiny-server → mapped: on one machine, the files' folder; on AWS, the
+    files' names end the names of the log streams, which `sheen logs` shows
 x.conf:10: location /secret → honoured
 x.conf:10: required_user ann → closes: the location is closed to everybody, unless ** is in the list
     (Professional)
@@ -42,8 +42,10 @@ a.org, port 3838
   /secret  apps and files of /srv/shiny-server
       closed: required_user on line 10 asks for a login
       app_idle_timeout  10  (line 3, top level)
+      log_dir           /var/log/shiny-server  (line 9, location /)
   /        apps and files of /srv/shiny-server
       app_idle_timeout  10  (line 3, top level)
+      log_dir           /var/log/shiny-server  (line 9, location /)
   /old     redirect (301) to /new
       app_idle_timeout  10  (line 3, top level)
 
@@ -54,6 +56,8 @@ no errors, 0 warnings; directives: 8 honoured, 3 mapped, 2 about sign-in, 0 with
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
+    for name in ("SHEEN_BUCKET", "SHEEN_DATA"):
+        monkeypatch.delenv(name, raising=False)
     return tmp_path
 
 

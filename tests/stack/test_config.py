@@ -69,10 +69,13 @@ def test_a_file_is_applied_shown_refused_rolled_back_and_cleared(
     assert f"{broken}:5:3: error: " in " ".join(refused.stderr.split())
     assert len(history(stack)) == 1
 
-    again = stack.sheen("config", "apply", str(write(tmp_path, idle=60))).stdout
+    moved = "\n    location /moved { redirect /elsewhere; }"
+    again = stack.sheen("config", "apply", str(write(tmp_path, idle=60, more=moved))).stdout
     assert "  ~ /  app_idle_timeout: 50 → 60" in again
+    until(lambda: stack.get("/moved").status == 302, what="the redirect of the new configuration")
     back = stack.sheen("config", "rollback").stdout
     assert f"{first} is rolled back" in back
+    until(lambda: stack.get("/moved").status == 404, what="the configuration before")
     assert "app_idle_timeout  50" in stack.sheen("config", "show").stdout
     assert [line.split()[1] for line in history(stack)] == ["active", "applied", "applied"]
     unknown = stack.sheen("config", "rollback", "20200101T000000Z-00000000", check=False)

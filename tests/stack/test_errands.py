@@ -15,6 +15,7 @@ from chalicelib.errands.model import Errand
 from chalicelib.instances.model import InstanceRef
 from chalicelib.lives.errands import STOP_INSTANCE
 from tests.support.apps import app
+from tests.support.connections import forget_connections
 from tests.support.stack import StackProcess
 from tests.support.waiting import until
 
@@ -31,10 +32,10 @@ def asker(stack: StackProcess, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stac
     """The stack, with the table of errands bound to it as in a function."""
     for name, value in stack.environment().items():
         monkeypatch.setenv(name, value)
-    Errand._connection = None
+    forget_connections(Errand)
     bind(Settings.from_environment(), Errand)
     yield stack
-    Errand._connection = None
+    forget_connections(Errand)
 
 
 def ask(kind: str, payload: Mapping[str, Any], limit: float = 60.0) -> str:

@@ -31,7 +31,7 @@ def test_an_app_is_archived_restored_and_deleted(stack: StackProcess, tmp_path: 
     app_id = instance["version_id"].partition(".")[0]
     assert len(tasks(stack, instance["instance_id"])) == 1
     refused = stack.sheen("delete", "/life", "--yes", check=False)
-    assert refused.returncode == 1
+    assert refused.returncode == 5
     assert "only what is archived" in refused.stderr
     assert "1 instances were stopped" in stack.sheen("archive", "/life").stdout
     assert (stack.instance_of("/life") or {})["state"] == "STOPPED"
@@ -71,4 +71,4 @@ def test_an_app_is_restarted(stack: StackProcess, tmp_path: Path) -> None:
     assert "1 instances were told" in stack.sheen("restart", "/again-and-again").stdout
     stack.wake("/again-and-again/")
     assert (stack.instance_of("/again-and-again") or {})["instance_id"] == before
-    assert stack.sheen("restart", "/nowhere", check=False).returncode == 1
+    assert stack.sheen("restart", "/nowhere", check=False).returncode == 3

@@ -120,7 +120,7 @@ def test_a_bad_location_is_refused_before_anything_is_uploaded(
     location: str, stack: StackProcess, tmp_path: Path
 ) -> None:
     result = stack.sheen("publish", str(app(tmp_path / "echo")), "--at", location, check=False)
-    assert result.returncode == 1
+    assert result.returncode == 2
     assert location in result.stderr
     assert "uploading" not in result.stderr
 
@@ -128,7 +128,7 @@ def test_a_bad_location_is_refused_before_anything_is_uploaded(
 def test_a_bad_setting_is_refused_with_its_rule(stack: StackProcess, tmp_path: Path) -> None:
     stack.publish(app(tmp_path / "echo"), "/set")
     result = stack.sheen("configure", "/set", "app_init_timeout=soon", check=False)
-    assert result.returncode == 1
+    assert result.returncode == 2
     assert "app_init_timeout" in result.stderr
     result = stack.sheen("configure", "/set", "no_such_setting=1", check=False)
     assert "no_such_setting" in result.stderr

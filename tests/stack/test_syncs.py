@@ -297,7 +297,7 @@ def test_definitions_and_runs_are_shown_and_errors_are_one_line(
     stack: StackProcess, tmp_path: Path
 ) -> None:
     result = stack.sheen("sync", "define", "bad", "verify=some", check=False)
-    assert result.returncode == 1
+    assert result.returncode == 2
     assert result.stderr == (
         "sheen: sync bad: verify is 'some'; it is one of none, transferred, all, as in "
         "verify=none\n"

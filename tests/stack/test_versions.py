@@ -52,7 +52,7 @@ def test_going_back_is_one_step_and_brings_the_settings_along(
     assert setting(stack, "/many", "size") == ["size", "large", "app", "(sheen", "configure)"]
     assert setting(stack, "/many", "environment.TZ")[1:3] == ["UTC", "app"]
     refused = stack.sheen("rollback", "/many", "20200101T000000Z-00000000", check=False)
-    assert refused.returncode == 1
+    assert refused.returncode == 3
     assert "is none of its versions" in refused.stderr
 
 

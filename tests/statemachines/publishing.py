@@ -91,6 +91,16 @@ def run(event: dict[str, Any], machine: str | None = None) -> str:
     return ended(start(event, machine or state_machine("publish")))
 
 
+def tidying(publish: str) -> str:
+    """The execution that an execution of the publishing machine has started, to tidy."""
+    client = boto3.client("stepfunctions")
+    machine = client.describe_execution(executionArn=publish)["stateMachineArn"]
+    text = client.describe_state_machine(stateMachineArn=machine)["definition"]
+    tidy = str(json.loads(text)["States"]["Tidy"]["Parameters"]["StateMachineArn"])
+    name = publish.rpartition(":")[2]
+    return f"{tidy.replace(':stateMachine:', ':execution:')}:{name}"
+
+
 def outcome(key: str) -> dict[str, str]:
     body = (
         boto3.client("s3")

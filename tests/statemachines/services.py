@@ -28,6 +28,7 @@ from chalicelib.lambdas.environment import Environment
 from chalicelib.lambdas.schema import TABLES
 from tests.chalicelib.aws_in_process import BUCKET, ENVIRONMENT
 from tests.chalicelib.proxy_events import Context
+from tests.support.connections import forget_connections
 
 ROOT = Path(__file__).parents[2]
 FUNCTION_PREFIX = "sheen-test-"
@@ -223,19 +224,19 @@ def services() -> Iterator[Services]:
             ):
                 clients.client.cache_clear()
                 bind(Settings.from_environment(), *TABLES)
+                forget_connections(*TABLES)
                 for table in TABLES:
-                    table._connection = None
                     table.create_table(wait=True, billing_mode="PAY_PER_REQUEST")
                 boto3.client("s3").create_bucket(Bucket=BUCKET)
                 lambdas.here = Environment()
                 yield server
         finally:
             lambdas.here = here
-            for table in TABLES:
-                table._connection = None
+            forget_connections(*TABLES)
             clients.client.cache_clear()
             process.kill()
             process.wait()
+            process.stdout.close()
             server.shutdown()
             server.server_close()
 

@@ -23,9 +23,9 @@ from tests.statemachines.publishing import (
     died,
     ended,
     kept_copies,
-    run,
     run_task,
     start,
+    tidying,
     uploaded,
     versions_on,
 )
@@ -54,13 +54,14 @@ def machine(aws: Services) -> str:
 
 def published(location: str, machine: str, count: int, kept: int) -> list[str]:
     """Publish so many versions of an app of which so many are kept; return their names, the oldest
-    first.
+    first. No publish still tidies.
     """
     app = store.ensure(location, 1.0)
     names: list[str] = []
     for number in range(count):
         app.update(actions=[App.settings.set({"versions_kept": kept})])
-        assert run(uploaded(f"bundles{location}/{number}.zip"), machine) == "SUCCEEDED"
+        publish = start(uploaded(f"bundles{location}/{number}.zip"), machine)
+        assert ended(publish) == ended(tidying(publish)) == "SUCCEEDED"
         names.append(str(App.get(location).active_version))
     return names
 

@@ -95,14 +95,14 @@ class StackProcess:
         return self.data.parent / f"{self.data.name}.log"
 
     def start(self, *extra: str, module: str = "infra.local") -> None:
-        log = self.log.open("ab")
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", module, *extra],
-            cwd=TREE,
-            env=self.own_environment,
-            stdout=log,
-            stderr=log,
-        )
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", module, *extra],
+                cwd=TREE,
+                env=self.own_environment,
+                stdout=log,
+                stderr=log,
+            )
         try:
             until(
                 lambda: self.is_up() and (self.data / "environment.json").exists(),

@@ -23,14 +23,14 @@ from chalicelib.instances.ceilings.model import Ceiling
 from chalicelib.instances.model import Instance
 from chalicelib.unix_ids.model import UnixUser
 from tests.support.chromium_fixtures import chromium, page
+from tests.support.connections import forget_connections
+from tests.support.unix_id import UNIX_ID
 
 __all__ = ["chromium", "page"]
 
 TREE = Path(__file__).resolve().parents[2]
 APPS = Path(__file__).parent / "apps"
 SECRET = "5ec2e7" * 8
-UNIX_ID = 271_828 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-"""The app's user; each process of pytest-xdist has one of its own, whose processes it may end."""
 
 MakeSpec = Callable[..., WorkerSpec]
 
@@ -135,8 +135,8 @@ def tables() -> Iterator[None]:
         for name, value in aws.items():
             patch.setenv(name, value)
         bind(Settings.from_environment(), App, Version, Instance, Ceiling, UnixUser)
+        forget_connections(App, Version, Instance, Ceiling, UnixUser)
         for table in (App, Version, Instance, Ceiling, UnixUser):
-            table._connection = None
             table.create_table(billing_mode="PAY_PER_REQUEST", wait=True)
         yield
     server.stop()

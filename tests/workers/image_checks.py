@@ -5,7 +5,6 @@ runs tasks there. The module that takes these tests has a fixture ``image``.
 import os
 import re
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -189,7 +188,6 @@ def test_it_ends_within_the_grace_when_it_is_stopped(
     expect(page.locator("#got")).to_contain_text("text=", timeout=START)
     ecs = stack.client("ecs")
     arns = ecs.list_tasks(cluster="sheen-local", desiredStatus="RUNNING")["taskArns"]
-    began = time.monotonic()
     for arn in arns:
         ecs.stop_task(cluster="sheen-local", task=arn, reason="test")
     until(
@@ -200,18 +198,16 @@ def test_it_ends_within_the_grace_when_it_is_stopped(
             }
             == {"STOPPED"}
         ),
-        30,
+        60,
         "the end",
     )
-    assert time.monotonic() - began < 25
     containers = [
         container
         for task in ecs.describe_tasks(cluster="sheen-local", tasks=arns)["tasks"]
         for container in task["containers"]
     ]
-    assert {container["exitCode"] for container in containers} == {
-        0
-    }  # it ended by itself, when it had drained
+    # It ended by itself, when it had drained; what is late is killed, and has the code 137.
+    assert {container["exitCode"] for container in containers} == {0}
 
 
 def _has(path: Path, word: str) -> bool:

@@ -25,8 +25,7 @@ def effects(before: Applied | None, after: Applied | None, apps: Iterable[App]) 
     """Return the settings that change, for each location of each app with a version."""
     return [
         Effect(str(location), name, was, then)
-        for app in apps
-        if app.active_version is not None
+        for app in _published(apps)
         for location in app.places.here
         for name, was, then in _differences(
             _resolved(app, _above(before, location)), _resolved(app, _above(after, location))
@@ -39,27 +38,21 @@ def fates(configuration: Configuration, apps: Iterable[App]) -> list[tuple[str, 
     matcher = Matcher(configuration)
     return [
         (str(location), _fate(matcher, location))
-        for app in apps
-        if app.active_version is not None
+        for app in _published(apps)
         for location in app.places.here
     ]
 
 
 def _fate(matcher: Matcher, location: Location) -> str:
-    path = location.path if location.path != "/" else ""
-    host = "" if location.site == EVERY_HOST else location.site
-    above = next((found for _, found in matcher.candidates(Arrival(path, host))), [])
-    for place in above:
-        if place.path == path:
-            return f"not reachable any more: line {place.position.line} leads elsewhere"
-    closed = next((place for place in above if place.closed), None)
-    if closed is not None:
-        return f"closed by line {closed.position.line}: {closed.closed}"
-    if not above:
-        return "as before"
-    nearest = max(above, key=lambda place: len(place.path))
-    title = nearest.layers[-1].title
-    return f"as before, below the settings of {title} (line {nearest.position.line})"
+    arrival = Arrival(location.path, _host(location))
+    if matcher.claims(arrival, location.path):
+        return "not reachable any more: the file leads elsewhere here"
+    block = matcher.above(arrival)
+    layer = block.layers[-1]
+    place = f"{layer.title} (line {layer.position.line})"
+    if block.closed:
+        return f"closed in {place}: {block.closed}"
+    return f"as before, below the settings of {place}"
 
 
 def changed(found: Iterable[Effect]) -> list[str]:
@@ -70,8 +63,21 @@ def changed(found: Iterable[Effect]) -> list[str]:
 def _above(applied: Applied | None, location: Location) -> list[Layer]:
     if applied is None:
         return []
-    host = "" if location.site == EVERY_HOST else location.site
-    return applied.layers_above(location.path, host)
+    return applied.layers_above(location.path, _host(location))
+
+
+def _host(location: Location) -> str:
+    return "" if location.site == EVERY_HOST else location.site
+
+
+def _published(apps: Iterable[App]) -> Iterator[App]:
+    """Yield the apps that people can visit where they were published.
+
+    The settings of an app that runs in a folder are those of the location that leads there.
+    """
+    for app in apps:
+        if app.active_version is not None and app.name.startswith("/"):
+            yield app
 
 
 def _resolved(app: App, above: list[Layer]) -> Resolved | str:

@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cache
 from typing import Any, TypeVar
 
-from pynamodb.connection import Connection
-from pynamodb.exceptions import GetError, PynamoDBException, TransactWriteError
+from pynamodb.connection import Connection, TableConnection
+from pynamodb.exceptions import GetError, PynamoDBException, TableError, TransactWriteError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.models import Model
@@ -45,6 +46,20 @@ class Table(Model):
     def bound(cls, settings: Settings) -> None:
         """Read what else the rows depend on from the deployment's settings."""
 
+    @classmethod
+    def _get_connection(cls) -> TableConnection:
+        """Return the table's connection, which is on the one that all tables share."""
+        own = super()._get_connection()
+        shared = _shared()
+        if own.connection is not shared:
+            described = own.get_meta_table()
+            own.connection = shared
+            try:
+                shared.get_meta_table(own.table_name)
+            except TableError:
+                shared.add_meta_table(described)
+        return own
+
     def save(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Save the item like PynamoDB, after any transaction on it."""
         return _after_transactions(lambda: super(Table, self).save(*args, **kwargs))
@@ -82,13 +97,7 @@ class Together(TransactWrite):
     """
 
     def __init__(self) -> None:
-        super().__init__(
-            connection=Connection(
-                connect_timeout_seconds=CONNECT_SECONDS,
-                read_timeout_seconds=READ_SECONDS,
-                max_retry_attempts=RETRIES,
-            )
-        )
+        super().__init__(connection=_shared())
 
     def write_if(self) -> bool:
         """Write all items if all of their conditions hold; return whether they did.
@@ -99,17 +108,23 @@ class Together(TransactWrite):
 
 
 def bind(settings: Settings, *tables: type[Table]) -> None:
-    """Set the names and time-outs of tables; called once per process, before their first use."""
+    """Set the names of tables; called once per process, before their first use."""
     for table in tables:
         table.Meta.table_name = settings.table_prefix + table.short_name
-        patience = {
-            "connect_timeout_seconds": CONNECT_SECONDS,
-            "read_timeout_seconds": READ_SECONDS,
-            "max_retry_attempts": RETRIES,
-        }
-        for name, value in patience.items():
-            setattr(table.Meta, name, value)
         table.bound(settings)
+
+
+@cache
+def _shared() -> Connection:
+    """Return the connection of all tables.
+
+    Making one takes a tenth of a second, and its first call opens a connection to DynamoDB.
+    """
+    return Connection(
+        connect_timeout_seconds=CONNECT_SECONDS,
+        read_timeout_seconds=READ_SECONDS,
+        max_retry_attempts=RETRIES,
+    )
 
 
 def read_together(

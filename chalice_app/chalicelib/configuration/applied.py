@@ -126,11 +126,7 @@ class Applied:
 
     def layers_above(self, path: str, host: str = "") -> list[Layer]:
         """Return the layers that hold for what is published at a path."""
-        arrival = Arrival(path if path != "/" else "", host)
-        locations = next((found for _, found in self.matcher.candidates(arrival)), [])
-        if not locations:
-            return []
-        return setting_layers(max(locations, key=lambda location: len(location.path)))
+        return setting_layers(self.matcher.above(Arrival(path, host)))
 
     @cached_property
     def matcher(self) -> Matcher:

@@ -178,17 +178,19 @@ def test_the_apps_whose_settings_change_are_named() -> None:
     for path in ("/hello", "/other"):
         apps.ensure(path, NOW).update(actions=[App.active_version.set("v1")])
     apps.ensure("/empty", NOW)
+    put("base", GOOD.replace(SITE, f"log_dir /l; {SITE}"))
+    ask("apply", id="base")
     put(
         "a",
         "run_as shiny; log_dir /l; server { listen 80; "
         f"location /hello {{ app_idle_timeout 77; app_dir /srv/h; }} {SITE} }}",
     )
     assert ask("apply", id="a")["changed"] == ["/hello"]
-    put("b", GOOD)
+    put("b", GOOD.replace(SITE, f"log_dir /l; {SITE}"))
     assert ask("apply", id="b")["changed"] == ["/hello"]
     assert ask("apply", id="b")["changed"] == []
     assert ask("rollback", id="a")["changed"] == ["/hello"]
-    assert ask("clear")["changed"] == ["/hello"]
+    assert ask("clear")["changed"] == ["/hello", "/other"]
 
 
 # Uploads

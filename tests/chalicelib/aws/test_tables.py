@@ -134,7 +134,7 @@ def test_of_several_writes_all_or_none_are_made() -> None:
     half.update(first, [Instance.app.set("/a")], Instance.state == "DRAINING")
     half.update(second, [Instance.app.set("/a")], Instance.state == "READY")
     assert not half.write_if()
-    assert {store.get(row.ref).location for row in (first, second)} == {""}  # type: ignore[union-attr]
+    assert {store.get(row.ref).app for row in (first, second)} == {""}  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(
@@ -166,6 +166,11 @@ def test_a_call_gives_up_before_the_gateway_does(table: type[tables.Table]) -> N
     attempts = config.retries["total_max_attempts"]
     assert attempts > 1, "the first one may meet a dead connection"
     assert attempts * (config.connect_timeout + config.read_timeout) < 25
+
+
+def test_all_tables_and_transactions_share_one_client() -> None:
+    clients = [table._get_connection().connection.client for table in TABLES]
+    assert all(client is tables.Together()._connection.client for client in clients)
 
 
 def test_a_transaction_is_no_more_patient() -> None:

@@ -35,6 +35,13 @@ def environment(dynamodb_calls: Counter[str], monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(lambdas, "here", fresh)
 
 
+@pytest.fixture
+def no_time_passes(environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing that an environment remembers for a while is read anew."""
+    now = lambdas.here.clock()
+    monkeypatch.setattr(lambdas.here, "clock", lambda: now)
+
+
 def ask(
     method: str,
     url: str,
@@ -132,7 +139,7 @@ def test_answers_have_the_headers_of_the_operator_and_the_frame_of_the_app(
 
 
 def test_the_settings_of_an_app_are_resolved_once_for_the_requests_that_use_its_row(
-    agent: StandinAgent, monkeypatch: pytest.MonkeyPatch
+    agent: StandinAgent, no_time_passes: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     running(published(sanitize_errors="false"), agent)
     resolved = layers.resolve
@@ -503,7 +510,7 @@ def test_an_archived_app_lets_nobody_in_and_starts_nothing(agent: StandinAgent) 
     "hidden", ["private", "archived", "private, with a setting of another release"]
 )
 def test_a_hidden_app_looks_as_if_it_were_not_there(
-    agent: StandinAgent, dynamodb_calls: Counter[str], hidden: str
+    agent: StandinAgent, dynamodb_calls: Counter[str], no_time_passes: None, hidden: str
 ) -> None:
     """Also by what the tables are asked, which is what its time goes into."""
     requests: list[tuple[str, str, list[tuple[str, str]]]] = [

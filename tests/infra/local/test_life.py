@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import stat
-import time
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +26,17 @@ def busy(stack: TinyStack) -> None:
     assert len(stack.processes()) >= 4
 
 
+def until_none(stack: TinyStack) -> None:
+    """Wait until it has no process."""
+    until(lambda: not stack.processes(), what="all its processes to be gone")
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_it_stops_at_a_signal_and_leaves_no_process(own_tiny: TinyStack, how: int) -> None:
     own_tiny.start()
     busy(own_tiny)
-    started = time.monotonic()
     assert own_tiny.stop(how) == 0
-    assert time.monotonic() - started < 10
-    until(lambda: not own_tiny.processes(), 5, f"all processes to be gone: {own_tiny.processes()}")
+    until_none(own_tiny)
 
 
 def test_it_stops_at_a_signal_while_it_starts(own_tiny: TinyStack) -> None:
@@ -44,10 +46,10 @@ def test_it_stops_at_a_signal_while_it_starts(own_tiny: TinyStack) -> None:
         what="the start to have begun",
     )
     process.send_signal(signal.SIGTERM)
-    assert process.wait(20) == 1
+    assert process.wait(60) == 1
     assert "stopped before the local stack was up" in own_tiny.said()
     assert "Traceback" not in own_tiny.said()
-    until(lambda: not own_tiny.processes(), 5, "all processes to be gone")
+    until_none(own_tiny)
 
 
 def test_it_ends_with_a_message_when_moto_ends(own_tiny: TinyStack) -> None:
@@ -56,7 +58,7 @@ def test_it_ends_with_a_message_when_moto_ends(own_tiny: TinyStack) -> None:
     for pid in own_tiny.processes():
         if b"infra.emulator.moto.process" in Path(f"/proc/{pid}/cmdline").read_bytes():
             os.kill(pid, signal.SIGKILL)
-    assert own_tiny.process.wait(20) == 1
+    assert own_tiny.process.wait(60) == 1
     assert f"moto has ended: see {own_tiny.data / 'logs' / 'moto.log'}" in own_tiny.said()
 
 
@@ -64,7 +66,7 @@ def test_a_killed_stack_leaves_no_process(own_tiny: TinyStack) -> None:
     own_tiny.start()
     busy(own_tiny)
     own_tiny.stop(signal.SIGKILL)
-    until(lambda: not own_tiny.processes(), 10, f"all processes to be gone: {own_tiny.processes()}")
+    until_none(own_tiny)
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
@@ -99,8 +101,7 @@ def test_what_was_published_survives(own_tiny: TinyStack, how: int) -> None:
     if how == signal.SIGKILL:  # a moment after the last write
         until(
             lambda: _kept(own_tiny) == (1, {f"k{n}" for n in range(30)} - {"k7"}, ["hush ä"]),
-            10,
-            "all to be on disk",
+            what="all to be on disk",
         )
     own_tiny.stop(how)
     own_tiny.notes_path.unlink(missing_ok=True)
@@ -159,7 +160,7 @@ def test_a_port_in_use_is_named_with_the_way_out(own_tiny: TinyStack) -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", own_tiny.port))
         listener.listen()
-        assert own_tiny.launch().wait(20) == 1
+        assert own_tiny.launch().wait(60) == 1
     assert f"port {own_tiny.port} is in use" in own_tiny.said()
     assert "SHEEN_PORT" in own_tiny.said()
     assert "Traceback" not in own_tiny.said()
@@ -169,7 +170,7 @@ def test_a_second_stack_on_the_same_data_is_refused(own_tiny: TinyStack) -> None
     own_tiny.start()
     second = TinyStack(own_tiny.folder, free_port())
     second.output = own_tiny.folder / "second"
-    assert second.launch().wait(20) == 1
+    assert second.launch().wait(60) == 1
     assert own_tiny.process is not None
     assert (
         f"another local stack (process {own_tiny.process.pid}) uses {own_tiny.data}"
@@ -180,20 +181,20 @@ def test_a_second_stack_on_the_same_data_is_refused(own_tiny: TinyStack) -> None
 
 def test_a_data_folder_that_cannot_be_written_is_named(own_tiny: TinyStack) -> None:
     own_tiny.data.write_text("a file")
-    assert own_tiny.launch().wait(20) == 1
+    assert own_tiny.launch().wait(60) == 1
     assert f"cannot write to {own_tiny.data}" in own_tiny.said() and "SHEEN_DATA" in own_tiny.said()
 
 
 def test_a_substitution_that_nothing_declares_is_named(own_tiny: TinyStack) -> None:
     machine = own_tiny.project / "uploads.asl.json"
     machine.write_text(machine.read_text().replace('"Pass"', '"Pass", "Comment": "${Unheard}"'))
-    assert own_tiny.launch().wait(40) == 1
+    assert own_tiny.launch().wait(60) == 1
     assert "uploads.asl.json: nothing is called Unheard" in own_tiny.said()
-    until(lambda: not own_tiny.processes(), 5, "all processes to be gone")
+    until_none(own_tiny)
 
 
 def test_an_app_that_cannot_be_packaged_is_shown(own_tiny: TinyStack) -> None:
     (own_tiny.project / "app.py").write_text("import nothing_of_the_kind")
-    assert own_tiny.launch().wait(40) == 1
+    assert own_tiny.launch().wait(60) == 1
     assert "nothing_of_the_kind" in own_tiny.said()
-    until(lambda: not own_tiny.processes(), 5, "all processes to be gone")
+    until_none(own_tiny)

@@ -16,6 +16,16 @@ from agent.http.page_requests import PageRequests
 from agent.http.session_pages import SessionPages
 
 
+class StoppedClock:
+    """Goes only when a test says so: a slow machine makes nobody late."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 class MarkedPages(SessionPages):
     """Marks each page with its session and base, in place of the relay client."""
 

@@ -28,6 +28,7 @@ from chalicelib.configuration.above import NOTHING, Above
 from chalicelib.instances import store
 from chalicelib.instances.model import Instance, InstanceRef
 from chalicelib.instances.secret import Purpose, key_for
+from tests.support.unix_id import UNIX_ID
 from tests.support.waiting import eventually
 
 TREE = Path(__file__).resolve().parents[3]
@@ -232,7 +233,7 @@ async def launch(tables: None, apps: Path, fork_library: Path) -> AsyncIterator[
             App(
                 LOCATION,
                 app_id=APP_ID,
-                unix_id=271_828,
+                unix_id=UNIX_ID,
                 active_version=active,
                 settings=settings,
                 created_at=0,

@@ -23,6 +23,7 @@ from agent.processes.r_process import Starter
 from agent.processes.worker import Worker
 from machine.untrusted import Folder
 from tests.support import intruder
+from tests.support.unix_id import ANOTHER_UNIX_ID
 
 Start = Callable[..., Awaitable[Worker]]
 CANARY = "AKIACANARYCANARYCANARY"
@@ -214,7 +215,7 @@ async def test_another_apps_private_folder_and_socket_are_closed(
     app: App, started: Start, spec: Callable[..., Any], starter: Starter
 ) -> None:
     other = Worker(spec("echo", number=9), starter=starter)
-    object.__setattr__(other.spec, "unix_id", 314_159)
+    object.__setattr__(other.spec, "unix_id", ANOTHER_UNIX_ID)
     try:
         await other.start()
         folder = other.folder

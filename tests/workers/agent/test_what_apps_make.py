@@ -10,7 +10,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 from urllib.parse import urlencode
 
 import aiohttp
@@ -26,7 +26,8 @@ from agent.processes.worker import Worker, WorkerState
 from agent.processes.workers import Workers
 from machine import begin, process, unprivileged
 from machine.untrusted import Unremoved
-from tests.support.waiting import until
+from tests.support.unix_id import UNIX_ID
+from tests.support.waiting import eventually
 
 Start = Callable[..., Awaitable[Worker]]
 MakeSpec = Callable[..., WorkerSpec]
@@ -231,19 +232,20 @@ async def test_neither_requests_nor_sessions_reach_a_socket_that_is_not_the_apps
         heard = b""
         with contextlib.suppress(BlockingIOError):
             while True:
-                heard += (await accepted(victim)).recv(1000)
+                with await accepted(victim) as connection:
+                    heard += connection.recv(1000)
         assert heard == b""
     finally:
         await asking.close()
 
 
 async def refused(client: aiohttp.ClientSession, headers: dict[str, str]) -> None:
-    connections: list[Any] = []
-    with pytest.raises(
-        aiohttp.ClientConnectorError, match=r"is no socket|leads to a socket of user 0"
-    ):
-        while True:  # the kept connection to the app itself is used up first
-            connections.append(await client.get("http://r/", headers=headers))
+    async with contextlib.AsyncExitStack() as answers:
+        with pytest.raises(
+            aiohttp.ClientConnectorError, match=r"is no socket|leads to a socket of user 0"
+        ):
+            while True:  # the kept connection to the app itself is used up first
+                await answers.enter_async_context(client.get("http://r/", headers=headers))
 
 
 async def accepted(listening: socket.socket) -> socket.socket:
@@ -255,16 +257,24 @@ async def accepted(listening: socket.socket) -> socket.socket:
 # Processes that it leaves
 
 LEFT = {
-    "another session": "os.setsid()",
-    "undumpable, with no environment": "os.setsid(); ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)",
-    "deaf": "os.setsid(); [signal.signal(n, signal.SIG_IGN) for n in (1, 2, 15)]",
+    "another session": "os.setsid(); begun()",
+    "undumpable, with no environment": "os.setsid(); libc.prctl(4, 0, 0, 0, 0); begun()",
+    "deaf": "os.setsid(); [signal.signal(n, signal.SIG_IGN) for n in (1, 2, 15)]; begun()",
     "a keeper of orphans, with children": (
-        "ctypes.CDLL(None).prctl(36, 1, 0, 0, 0); [os.fork() or (os.setsid(), os.fork()) for "
-        "_ in '123']"
+        "libc.prctl(36, 1, 0, 0, 0); [os.fork() or (os.setsid(), os.fork()) for _ in '123']; "
+        "begun()"
     ),
-    "one that forks on and on": "\nwhile True:\n  if os.fork(): os._exit(0)\n  os.setsid()",
-    "a fork bomb": "\nwhile True:\n  try: os.fork()\n  except OSError: time.sleep(1)",
+    "one that forks on and on": "begun()\nwhile True:\n  if os.fork(): os._exit(0)\n  os.setsid()",
+    "a fork bomb": ("begun()\nwhile True:\n  try: os.fork()\n  except OSError: time.sleep(1)"),
 }
+PROGRAM = """\
+import ctypes, os, signal, time
+libc = ctypes.CDLL(None)
+begun = lambda: open({mark!r}, "w").close()
+if os.fork(): os._exit(0)
+{left}
+time.sleep(600)
+"""
 
 
 @needs_root
@@ -274,24 +284,22 @@ async def test_no_process_that_a_worker_leaves_outlives_it(
 ) -> None:
     process.adopt_orphans()
     monkeypatch.setattr(unprivileged, "PROCESSES", 60)
-    unix_id = 300_000 + os.getpid() % 100_000  # nobody else's on this machine
-    worker = Worker(dataclasses.replace(spec("intruder"), unix_id=unix_id))
+    worker = Worker(dataclasses.replace(spec("intruder"), unix_id=UNIX_ID))
     await worker.start()
-    code = (
-        f"import ctypes, os, signal, time\nif os.fork(): os._exit(0)\n{LEFT[what]}\ntime.sleep(600)"
-    )
+    mark = worker.folder / "tmp" / "begun"
+    code = PROGRAM.format(mark=str(mark), left=LEFT[what])
     told = (
         "system2('env', c('-i', '/usr/bin/python3', '-I', '-S', '-c', "
         f"shQuote({json.dumps(code)})), wait = FALSE)"
     )
     async with asked(worker, f"/?{urlencode({'r': told})}") as answer:
         assert answer.status == 200
-    await asyncio.to_thread(until, lambda: len(processes_of(unix_id)) > 1, 30.0, what)
+    await eventually(mark.exists, what)
     await asyncio.wait_for(worker.stop(), 40)
-    assert processes_of(unix_id) == []
+    assert processes_of(UNIX_ID) == []
 
 
-def processes_of(unix_id: int | None) -> list[str]:
+def processes_of(unix_id: int) -> list[str]:
     found = []
     for status in Path("/proc").glob("[0-9]*/status"):
         with contextlib.suppress(OSError):

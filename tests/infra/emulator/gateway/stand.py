@@ -8,6 +8,7 @@ import inspect
 import json
 import os
 import struct
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -33,7 +34,7 @@ from infra.emulator.gateway import (
     WebSocketRoutes,
 )
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 Function = Callable[[dict[str, Any]], Any]
 
 
@@ -110,6 +111,21 @@ class Gateway:
         return f"{self.url}/socket/@connections/{connection_id.replace('=', '%3D')}"
 
 
+class World:
+    """The world's time, for a clock; it passes only when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def passes(self, seconds: float, clock: Clock) -> None:
+        """Let time pass; the clock's timers follow."""
+        self.now += seconds
+        clock.set_speed(clock.speed)
+
+
 @asynccontextmanager
 async def gateway(
     *,
@@ -120,13 +136,14 @@ async def gateway(
     body: str = "unread",
     stage: TokenBucket | None = None,
     compression: int | None = None,
+    source: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[Gateway]:
     """A gateway with the routes that Chalice makes, dispatching as the stack's one endpoint does.
 
     `compression` is the REST API's minimum compression size. `body` says what that did with the
     body of a post: left it "unread", "read" it, or also "passed" it on.
     """
-    invoker, clock, mishaps = FakeInvoker(), Clock(speed), Faults(faults)
+    invoker, clock, mishaps = FakeInvoker(), Clock(speed, source=source), Faults(faults)
     every = frozenset({"ANY"})
     routes = RestRoutes(
         (RestRoute("/", every, "page"), RestRoute("/{proxy+}", every, "page")),

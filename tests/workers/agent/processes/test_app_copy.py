@@ -22,10 +22,10 @@ from hypothesis import strategies as st
 from agent.failure import AppStartFailed
 from agent.processes import app_copy
 from agent.processes.app_copy import AppCopy, linked
+from tests.support.unix_id import UNIX_ID
 from tests.support.waiting import eventually
 from tests.workers.agent.running import APP_ID, VERSION, Launch, Running
 
-UNIX_ID = 271_828
 as_root = pytest.mark.skipif(
     os.geteuid() != 0, reason="only root can give the app a user of its own"
 )

@@ -16,7 +16,7 @@ _numbers = itertools.count(1)
 @pytest.fixture
 async def server() -> AsyncIterator[Server]:
     runner = await serve(0)
-    client = Server(runner.addresses[0][1])
+    client = Server(runner)
     yield client
     await client.close()
     await runner.cleanup()

@@ -16,6 +16,7 @@ from aiohttp import web
 
 from agent.sockets.sockjs import SockJs
 from agent.sockets.sockjs.application import Application, ClientRequest, ClientSide
+from chalicelib.clock import Steady
 from relay import sockjs
 from relay.transports.options import SockJsOptions
 from relay.transports.polls import GO_AWAY
@@ -108,7 +109,7 @@ class _Closed:
         pass
 
 
-def application(options: SockJsOptions = OPTIONS) -> web.Application:
+def application(options: SockJsOptions = OPTIONS, clock: Steady | None = None) -> web.Application:
     """All services below their names; to be made in the event loop that serves it."""
     made: dict[str, tuple[Application, SockJsOptions]] = {
         "echo": (Service(), options),
@@ -118,7 +119,9 @@ def application(options: SockJsOptions = OPTIONS) -> web.Application:
         "amplify": (Amplify(), options),
         "broadcast": (Broadcast(), options),
     }
-    services = {name: SockJs(application, options) for name, (application, options) in made.items()}
+    services = {
+        name: SockJs(application, options, clock) for name, (application, options) in made.items()
+    }
 
     async def answer(request: web.Request) -> web.StreamResponse:
         _, name, *_ = request.rel_url.raw_path.split("/")

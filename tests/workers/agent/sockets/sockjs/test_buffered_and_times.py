@@ -5,21 +5,29 @@ from __future__ import annotations
 import asyncio
 import json
 import tracemalloc
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable
 from dataclasses import replace
+from typing import Protocol
 
 import pytest
 from aiohttp import web
 from websockets.asyncio.client import connect
 
+from chalicelib.clock import Steady
 from relay.transports.options import SockJsOptions
 from tests.support.waiting import asked
+from tests.workers.agent.fakes import StoppedClock
 from tests.workers.agent.sockets.sockjs.server import OPTIONS, application
 from tests.workers.agent.sockets.sockjs.wire import Server
 
 PRELUDE = "h" * 2048 + "\n"
 BY_LAMBDA = {"sheen-buffered": "1"}
-Start = Callable[[SockJsOptions], Awaitable[Server]]
+
+
+class Start(Protocol):
+    def __call__(
+        self, options: SockJsOptions, clock: Steady | None = None
+    ) -> Awaitable[Server]: ...
 
 
 @pytest.fixture
@@ -27,11 +35,11 @@ async def start() -> AsyncIterator[Start]:
     """Starts test servers with other options."""
     started: list[tuple[web.AppRunner, Server]] = []
 
-    async def run(options: SockJsOptions) -> Server:
-        runner = web.AppRunner(application(options), access_log=None, shutdown_timeout=0.2)
+    async def run(options: SockJsOptions, clock: Steady | None = None) -> Server:
+        runner = web.AppRunner(application(options, clock), access_log=None, shutdown_timeout=0.2)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
-        started.append((runner, Server(runner.addresses[0][1])))
+        started.append((runner, Server(runner)))
         return started[-1][1]
 
     yield run
@@ -95,10 +103,12 @@ async def test_a_closed_session_is_forgotten_also_when_it_is_asked_again_and_aga
 
 
 async def test_as_many_clients_as_there_may_be(start: Start) -> None:
-    server = await start(replace(OPTIONS, most_clients=2, disconnect_delay=1.0))
+    clock = StoppedClock()
+    server = await start(replace(OPTIONS, most_clients=2, disconnect_delay=0.3), clock)
     assert [await poll(server, f"/echo/0/{name}") for name in "ab"] == ["o\n", "o\n"]
     answer, _ = await server.post("/echo/0/c/xhr")
     assert answer.status == 503 and answer["Retry-After"]
+    clock.now += 0.3
     await asked(lambda: server.post("/echo/0/c/xhr"), lambda got: got[0].status == 200)
 
 
@@ -123,9 +133,7 @@ async def test_through_a_lambda_a_stream_ends_after_what_it_has(start: Start) ->
     url = "/echo/0/a"
     _answer, body = await server.post(url + "/xhr_streaming", b"", BY_LAMBDA)
     assert body == PRELUDE + "o\n"
-    connection = await server.connect()
-    await connection.send("POST", url + "/xhr_streaming", BY_LAMBDA, b"")
-    await asyncio.sleep(0.05)
+    connection = await server.waiting(url + "/xhr_streaming", BY_LAMBDA)
     await asyncio.gather(*(send(server, url, name) for name in "abc"))
     body = await (await connection.answer()).body()
     assert body.startswith(PRELUDE + "a[")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,8 +21,8 @@ from relay.errors import ConnectionLost, SessionTaken, ShuttingDown, UnknownSess
 from relay.settings import RelaySettings
 from relay.sockjs import close, encode_client
 from relay.transports.options import SockJsOptions
-from tests.support.waiting import eventually, settled
-from tests.workers.agent.fakes import FakeR
+from tests.support.waiting import asked, eventually, settled
+from tests.workers.agent.fakes import FakeR, StoppedClock
 from tests.workers.agent.sockets.sockjs.wire import Server
 
 ID = "abcdefghij01234567"
@@ -33,6 +31,9 @@ COOKIE = {"Cookie": "sheen-ticket=ticket-s1"}
 BY_LAMBDA = {**COOKIE, "sheen-buffered": "1"}
 GONE = close(*UnknownSession().ending) + "\n"
 PREFIX = "/app/__sockjs__"
+GRACE = 1.0
+DISCONNECT_DELAY = 0.3
+BUFFERED_WAIT = 0.3
 
 
 class NoPosts:
@@ -56,6 +57,7 @@ class Stand:
     r: FakeR
     sessions: Sessions
     server: Server
+    clock: StoppedClock
     ended: list[str] = field(default_factory=list)
 
     async def poll(self, url: str, headers: dict[str, str] | None = None) -> str:
@@ -85,20 +87,26 @@ class Stand:
         assert await self.send(client, "0#0|o|") == 204
         return client
 
+    async def silence(self, client: str) -> None:
+        """Let pass what a client may be silent, until the server has forgotten it."""
+        self.clock.now += DISCONNECT_DELAY
+        await asked(lambda: self.send(client), lambda status: status == 404)
+
 
 @pytest.fixture
 async def stand(tmp_path: Path) -> AsyncIterator[Stand]:
     r = FakeR(tmp_path / "r.sock")
     await r.start()
     ended: list[str] = []
+    clock = StoppedClock()
 
     async def on_end(session_id: str) -> None:
         ended.append(session_id)
 
-    settings = RelaySettings(grace=1.0, ack_delay=30.0)
+    settings = RelaySettings(grace=GRACE, ack_delay=30.0)
     carriers = Carriers(NoPosts())
     sessions = Sessions(
-        Ways(carriers, r.connect, lambda session: "fresh-" + session, time.monotonic, on_end),
+        Ways(carriers, r.connect, lambda session: "fresh-" + session, clock, on_end),
         settings,
     )
     relay = RelayApplication(
@@ -106,7 +114,9 @@ async def stand(tmp_path: Path) -> AsyncIterator[Stand]:
         carriers,
         lambda ticket: ticket.removeprefix("ticket-") if ticket.startswith("ticket-") else None,
     )
-    sockjs = SockJs(relay, SockJsOptions(disconnect_delay=0.3, buffered_wait=0.3))
+    sockjs = SockJs(
+        relay, SockJsOptions(disconnect_delay=DISCONNECT_DELAY, buffered_wait=BUFFERED_WAIT), clock
+    )
     app = web.Application()
 
     async def handle(request: web.Request) -> web.StreamResponse:
@@ -116,9 +126,9 @@ async def stand(tmp_path: Path) -> AsyncIterator[Stand]:
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    server = Server(runner.addresses[0][1])
+    server = Server(runner)
     sessions.reserve("s1")
-    yield Stand(r, sessions, server, ended)
+    yield Stand(r, sessions, server, clock, ended)
     await server.close()
     await sessions.close()
     sockjs.close()
@@ -144,7 +154,9 @@ async def test_a_client_of_shiny_servers_streams(stand: Stand) -> None:
 async def test_through_a_lambda(stand: Stand) -> None:
     url = f"/n={ID}/000/first"
     assert await stand.poll(url, BY_LAMBDA) == "o\n"
-    assert await stand.poll(url, BY_LAMBDA) == "h\n"
+    waiting = await stand.server.waiting(f"{PREFIX}{url}/xhr", BY_LAMBDA)
+    stand.clock.now += BUFFERED_WAIT
+    assert await (await waiting.answer()).body() == "h\n"
     assert await stand.send(url, "0#0|o|", "1#0|m|hi") == 204
     assert json.loads((await stand.poll(url, BY_LAMBDA))[1:])[0] == "0#0|m|echo hi"
 
@@ -154,8 +166,8 @@ async def test_a_lost_client_resumes_where_it_was(stand: Stand) -> None:
     assert await stand.send(url, "1#0|m|one") == 204
     assert await stand.messages(url, 1) == ["0#0|m|echo one"]
     assert await stand.send(url, "2#0|m|two") == 204
-    await asyncio.sleep(0.5)  # nobody polls: the connection ends, the session waits
-    assert stand.sessions.active() == 1
+    await stand.silence(client=url)
+    assert stand.sessions.active() == 1, "the connection has ended, the session waits"
     again = f"/o={ID}/000/second"
     assert await stand.poll(again) == "o\n"
     assert json.loads((await stand.poll(again))[1:]) == ["CONTINUE 3"]
@@ -165,7 +177,8 @@ async def test_a_lost_client_resumes_where_it_was(stand: Stand) -> None:
 
 
 async def test_a_client_that_does_not_come_back_loses_its_session(stand: Stand) -> None:
-    await stand.open()
+    await stand.silence(client=await stand.open())
+    stand.clock.now += GRACE
     await eventually(lambda: stand.ended == ["s1"])
     late = f"/o={ID}/000/late"
     assert [await stand.poll(late), await stand.poll(late)] == ["o\n", 'a["CONTINUE 1"]\n']
@@ -247,8 +260,8 @@ async def test_nobody_takes_a_session_that_has_a_client(stand: Stand) -> None:
 
 async def test_a_client_that_falls_back_to_another_transport_starts_over(stand: Stand) -> None:
     slow = await stand.server.connect()
-    await slow.send("POST", f"{PREFIX}/n={ID}/000/one/xhr_streaming", COOKIE, b"")
-    await asyncio.sleep(0.05)
+    stream = await slow.ask("POST", f"{PREFIX}/n={ID}/000/one/xhr_streaming", COOKIE, b"")
+    assert await stream.chunk() and await stream.chunk() == "o\n"
     slow.abort()
     url = await stand.open(f"/n={ID}/000/two")
     assert await stand.send(url, "1#0|m|hi") == 204
@@ -322,9 +335,7 @@ async def test_a_slow_client_slows_r(stand: Stand) -> None:
 
 async def test_the_end_of_the_instance_reaches_a_waiting_poll(stand: Stand) -> None:
     url = await stand.open()
-    waiting = await stand.server.connect()
-    await waiting.send("POST", f"{PREFIX}{url}/xhr", COOKIE, b"")
-    await asyncio.sleep(0.05)
+    waiting = await stand.server.waiting(f"{PREFIX}{url}/xhr", COOKIE)
     await stand.sessions.end_all(*ShuttingDown().ending)
     assert await (await waiting.answer()).body() == close(*ShuttingDown().ending) + "\n"
 

@@ -4,12 +4,11 @@ does.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
 import pytest
 
-from tests.workers.agent.sockets.sockjs.wire import Connection, Server
+from tests.workers.agent.sockets.sockjs.wire import Server
 
 PRELUDE = "h" * 2048 + "\n"
 GO_AWAY = 'c[3000,"Go away!"]\n'
@@ -28,14 +27,6 @@ async def send(server: Server, url: str, body: str) -> int:
     answer, text = await server.post(url + "/xhr_send", body)
     assert not text or answer.status != 204
     return answer.status
-
-
-async def receiving(server: Server, path: str) -> Connection:
-    """A receiver that has nothing to receive yet."""
-    connection = await server.connect()
-    await connection.send("POST", path, body=b"")
-    await asyncio.sleep(0.05)
-    return connection
 
 
 @pytest.mark.parametrize("part", ["/a/a", "/_/_", "/1/1", "/abcdefgh_i-j%20/abcdefg_i-j%20"])
@@ -66,14 +57,14 @@ async def test_a_simple_session(server: Server, session: Session) -> None:
     assert await send(server, url, '["a"]') == 204
     assert await poll(server, url) == 'a["a"]\n'
     assert await send(server, "/echo/000/bad_session", '["a"]') == 404
-    await receiving(server, url + "/xhr")
+    await server.waiting(url + "/xhr")
     assert await poll(server, url) == ANOTHER
 
 
 async def test_a_waiting_poll_gets_what_comes(server: Server, session: Session) -> None:
     url = session()
     assert await poll(server, url) == "o\n"
-    waiting = await receiving(server, url + "/xhr")
+    waiting = await server.waiting(url + "/xhr")
     assert await send(server, url, '["a","b"]') == 204
     assert await (await waiting.answer()).body() == 'a["a","b"]\n'
 
@@ -124,7 +115,7 @@ async def test_a_polling_receiver_that_breaks_off_ends_the_session(
 ) -> None:
     url = session()
     assert await poll(server, url) == "o\n"
-    first = await receiving(server, url + "/xhr")
+    first = await server.waiting(url + "/xhr")
     assert await poll(server, url) == ANOTHER
     await first.close()
     assert await poll(server, url) == INTERRUPTED

@@ -7,9 +7,13 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
+from aiohttp import web
 from multidict import CIMultiDict
 
-SOON = 5.0
+from tests.support.waiting import eventually
+
+SOON = 30.0
+"""Seconds after which what must come is missing."""
 
 
 class Answer:
@@ -139,8 +143,9 @@ class Connection:
 class Server:
     """The server under test, as a client sees it. Each request has a connection of its own."""
 
-    def __init__(self, port: int) -> None:
-        self.port = port
+    def __init__(self, runner: web.AppRunner) -> None:
+        self._runner = runner
+        self.port: int = runner.addresses[0][1]
         self._connections: list[Connection] = []
 
     async def connect(self) -> Connection:
@@ -160,6 +165,16 @@ class Server:
         return await (await self.connect()).ask(
             method, path, headers, b"" if data is None and method == "POST" else data
         )
+
+    async def waiting(self, path: str, headers: dict[str, str] | None = None) -> Connection:
+        """A POST that the server has taken, and that waits for its answer."""
+        server = self._runner.server
+        assert server is not None
+        taken = server.requests_count
+        connection = await self.connect()
+        await connection.send("POST", path, headers, b"")
+        await eventually(lambda: server.requests_count > taken)
+        return connection
 
     async def get(self, path: str, headers: dict[str, str] | None = None) -> tuple[Answer, str]:
         answer = await self.ask("GET", path, headers)
