@@ -80,6 +80,11 @@ def every_page(text: str) -> Iterable[Page]:
     yield pages.folder(text, [FolderLine(text, "a/")], [FolderLine("b", "b")])
     yield pages.forbidden(text)
     yield pages.nothing_here(text)
+    form = pages.Form("/__login__", "t")
+    yield pages.sign_in(form, "/", problem=text, user=text)
+    yield pages.sign_out(form, text)
+    yield pages.signed_out(text, "/__login__", "/")
+    yield pages.not_allowed(text, text, text, "/__login__")
 
 
 def as_sent(text: str) -> str:
@@ -115,7 +120,11 @@ def test_no_url_leaves_the_host_unless_it_is_plainly_http(url: str) -> None:
         pages.waiting("a", "i", url),
         pages.not_found("/", url),
         pages.error("t", "m", None, url),
-        pages.apps_index([AppEntry("a", "/a", url, "running")]),
+        pages.apps_index([AppEntry("a", "/a", url, "running")], "", pages.Signing(url, url, "kim")),
+        pages.apps_index([], "", pages.Signing(url, url)),
+        pages.not_found("/", "/", url),
+        pages.not_allowed("t", "m", "kim", url),
+        pages.signed_out("m", url, url),
     ):
         for link in Outline(page.html).links:
             # What a browser does first: whitespace inside goes, backslashes are slashes.
