@@ -120,8 +120,10 @@ def test_no_url_leaves_the_host_unless_it_is_plainly_http(url: str) -> None:
         pages.waiting("a", "i", url),
         pages.not_found("/", url),
         pages.error("t", "m", None, url),
-        pages.apps_index([AppEntry("a", "/a", url, "running")], "", pages.Signing(url, url, "kim")),
-        pages.apps_index([], "", pages.Signing(url, url)),
+        pages.apps_index(
+            [AppEntry("a", "/a", url, "running")], "", pages.SignInLinks(url, url, "kim")
+        ),
+        pages.apps_index([], "", pages.SignInLinks(url, url)),
         pages.not_found("/", "/", url),
         pages.not_allowed("t", "m", "kim", url),
         pages.signed_out("m", url, url),
