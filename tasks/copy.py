@@ -38,7 +38,7 @@ from chalicelib.telemetry import logger
 from machine.untrusted import Folder
 from tasks import token
 from tasks.mirror.s3 import Bucket
-from tasks.mirror.work import Mirror, MirrorJob, Outcome
+from tasks.mirror.work import Mirror, MirrorJob, MirrorOutcome
 
 ROWS_AT_ONCE = 20_000
 FAILURES_TOLD = 5
@@ -65,7 +65,7 @@ class CopyWork:
     what: str
     token: str = field(repr=False)
     settings: Settings
-    outcome: Outcome = field(default_factory=Outcome)
+    outcome: MirrorOutcome = field(default_factory=MirrorOutcome)
 
     @property
     def own(self) -> str:

@@ -1,5 +1,5 @@
 """What no file of the tree says: the host of a package registry, and what is deployed in the
-emulator.
+emulator. How its pages are wrapped.
 """
 
 import os
@@ -56,3 +56,25 @@ def test_the_emulator_does_not_say_what_is_deployed() -> None:
 def test_a_registrys_host_would_be_found() -> None:
     assert REGISTRIES.search("https://files.python" + "hosted.org/x")
     assert any(file == Path(__file__).resolve() for file in files(TREE))
+
+
+def long_lines(page: Path) -> Iterator[str]:
+    """Yield the lines of a page over 100 columns, outside of tables, code and lone links."""
+    code = False
+    for number, line in enumerate(page.read_text().splitlines(), 1):
+        fence = line.lstrip().startswith("```")
+        code ^= fence
+        alone = " " not in line.strip().lstrip("-*> ")
+        if len(line) > 100 and not (code or fence or line.lstrip().startswith("|") or alone):
+            yield f"{page.relative_to(TREE)}:{number}: {line[:60]}…"
+
+
+def test_pages_are_wrapped_at_100_columns() -> None:
+    pages = [
+        file
+        for file in files(TREE)
+        if file.suffix == ".md" and file.name != "CHANGELOG.md" and not file.is_symlink()
+    ]
+    assert len(pages) > 10
+    found = [line for page in pages for line in long_lines(page)]
+    assert not found, "wrap these lines at 100 columns:\n" + "\n".join(found)

@@ -8,7 +8,7 @@ Where the families' members are. Those without a prefix are packages of chalicel
     SheenError
     ├── Malformed (400, 2)
     │   ├── apps.errors                     BadLocation, BadFolder, BadHost, BadRedirect, BadChange
-    │   ├── bodies.errors                   BadUpload (TooLarge: 413), NoHost
+    │   ├── bodies.errors                   BadUpload (BodyTooLarge: 413), NoHost
     │   ├── configuration.errors            BadAppSetting, BadAccessLogFormat,
     │   │                                   BadConfiguration
     │   ├── configuration.repositories      BadRepositories, BadIndex
@@ -21,7 +21,7 @@ Where the families' members are. Those without a prefix are packages of chalicel
     │   ├── publishing.scripts              BadScript
     │   ├── schedules                       BadSchedule
     │   ├── syncs.errors                    BadSync
-    │   ├── unix_ids.users                  BadUser
+    │   ├── unix_ids.users                  BadRunAs
     │   ├── sheen.bundle                    NotAnApp
     │   ├── sheen.logs                      BadSince
     │   ├── sheen.syncs                     BadWords
@@ -51,7 +51,7 @@ Where the families' members are. Those without a prefix are packages of chalicel
     │   ├── apps.errors                     TooBusy, FileChanged
     │   ├── identity.errors                 UserChanged
     │   ├── instances.ceilings.errors       TooManyInstances
-    │   └── agent.failure                   NoPlace, AppExited (WorkerGone)
+    │   └── agent.failure                   NoSeat, WorkerExited (WorkerGone)
     ├── Late (504, 75)
     │   └── agents.errors                   AgentSilent
     └── Broken (500, 1)
@@ -70,10 +70,10 @@ Where the families' members are. Those without a prefix are packages of chalicel
         ├── tasks.copy                      NotCopied
         ├── tasks.packages.image            NoR
         ├── tasks.packages.repositories     Unreachable
-        ├── tasks.sandbox                   NoUser
+        ├── tasks.sandbox                   NoBuildUser
         ├── tasks.script                    ScriptFailed
-        ├── agent.failure                   WorkerFailed (NoPlace, AppStartFailed, AppInitTimeout,
-        │                                   AppExited (WorkerGone), PageUnfit)
+        ├── agent.failure                   WorkerFailed (NoSeat, AppStartFailed, AppInitTimeout,
+        │                                   WorkerExited (WorkerGone), PageUnfit)
         ├── agent.http.bodies.answers       AnswerTooLarge
         ├── agent.http.server               CannotListen
         ├── agent.life.metadata             MetadataMissing

@@ -24,7 +24,7 @@ from chalicelib.configuration.shiny_server_conf.model import (
 from chalicelib.configuration.shiny_server_conf.use import Use
 from chalicelib.unix_ids.model import UnixUser
 from infra.declared import Place
-from infra.emulator.endpoint.listeners import EVERY_ADDRESS, Listener, Tls
+from infra.emulator.endpoint.listeners import EVERY_ADDRESS, EndpointListener, Tls
 from infra.emulator.errors import CannotStart
 from infra.emulator.moto.client import Moto
 from infra.emulator.s3.folders import ShownFolder
@@ -50,12 +50,12 @@ class Tree:
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class ConfiguredMachine:
     """Users, trees and ports of one configuration."""
 
     users: tuple[MachineUser, ...]
     trees: tuple[Tree, ...]
-    listeners: tuple[Listener, ...]
+    listeners: tuple[EndpointListener, ...]
 
     def shown(self, bucket: str) -> list[Shown]:
         """Return the trees as objects of a bucket."""
@@ -74,7 +74,9 @@ def owners(settings: LocalSettings) -> set[int]:
     return {path.stat().st_uid for path in (settings.tree, settings.data) if path.exists()}
 
 
-def find(configuration: Configuration, own: set[int]) -> tuple[Machine | None, list[Finding]]:
+def find(
+    configuration: Configuration, own: set[int]
+) -> tuple[ConfiguredMachine | None, list[Finding]]:
     """Return what a configuration wants of this machine, or what keeps it from getting that."""
     errors: list[Finding] = []
     named: dict[str, MachineUser] = {}
@@ -92,10 +94,10 @@ def find(configuration: Configuration, own: set[int]) -> tuple[Machine | None, l
     listeners = _listeners(configuration, errors)
     if errors:
         return None, sorted(set(errors), key=lambda error: error.position)
-    return Machine(tuple((homes | named).values()), tuple(trees), tuple(listeners)), []
+    return ConfiguredMachine(tuple((homes | named).values()), tuple(trees), tuple(listeners)), []
 
 
-def link(efs: Path, machine: Machine) -> None:
+def link(efs: Path, machine: ConfiguredMachine) -> None:
     """Let instances find the trees on the shared file system, by links to this machine's folders.
 
     An instance follows the links of root only, and what is behind them with the rights of the app's
@@ -122,7 +124,7 @@ def link(efs: Path, machine: Machine) -> None:
         raise CannotStart(f"trees cannot be linked in {top}: {error}") from None
 
 
-async def write_users(moto: Moto, place: Place, machine: Machine) -> None:
+async def write_users(moto: Moto, place: Place, machine: ConfiguredMachine) -> None:
     """Write the rows of this machine's users, and remove those of users that are gone."""
     table = place.name(UnixUser.short_name)
     known = await moto.call("dynamodb", "Scan", {"TableName": table})
@@ -181,7 +183,7 @@ def _trees(
             yield Tree(f"~{user.name}/{OF_USERS}", Path(user.home) / OF_USERS, user)
 
 
-def _listeners(configuration: Configuration, errors: list[Finding]) -> list[Listener]:
+def _listeners(configuration: Configuration, errors: list[Finding]) -> list[EndpointListener]:
     found: dict[tuple[int, str], tuple[Site, Tls | None]] = {}
     for site in configuration.sites:
         address = EVERY_ADDRESS if site.host in (EVERY_ADDRESS, "::") else site.host
@@ -201,7 +203,7 @@ def _listeners(configuration: Configuration, errors: list[Finding]) -> list[List
                 )
             )
     return [
-        Listener(port, address, tls)
+        EndpointListener(port, address, tls)
         for (port, address), (_, tls) in found.items()
         # All addresses contain each single one.
         if address == EVERY_ADDRESS or (port, EVERY_ADDRESS) not in found

@@ -47,7 +47,7 @@ from infra.emulator.settings import REGION
 from infra.local import checks, configured, roles
 from infra.local.access_logs import AccessLogFiles, in_bucket
 from infra.local.app_logs import AppLogs
-from infra.local.configured import Machine
+from infra.local.configured import ConfiguredMachine
 from infra.local.containers import Containers, task_definitions
 from infra.local.declare import create_state_machines, create_storage, create_topics
 from infra.local.package import Package, cache_folder, link_runtime, make_package
@@ -104,7 +104,7 @@ class Stack:
         self.counters = Counters()
         self.clock = Clock()
         self.faults = Faults()
-        self._machine: Machine | None = None
+        self._machine: ConfiguredMachine | None = None
         self._front: Front | None = None
         self._in_foreground = in_foreground
         self._interrupted = False
@@ -152,7 +152,7 @@ class Stack:
         await self._started.aclose()
         return self._interrupted and isinstance(error, asyncio.CancelledError)
 
-    async def take(self, machine: Machine) -> None:
+    async def take(self, machine: ConfiguredMachine) -> None:
         """Let visitors see these trees, by these ports, and apps run as these users.
 
         What was taken before is given up. Raise :class:`CannotStart` if a port cannot be opened;

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from tasks.mirror.s3 import Bucket, ReadFailed
-from tasks.mirror.work import Mirror, MirrorJob, Outcome
+from tasks.mirror.work import Mirror, MirrorJob, MirrorOutcome
 
 TELL_EVERY = 0.1
 
 
-def report(outcome: Outcome, error: str = "") -> None:
+def report(outcome: MirrorOutcome, error: str = "") -> None:
     """Report the progress."""
     line: dict[str, Any] = {
         **outcome.counts(),
@@ -30,7 +30,7 @@ def report(outcome: Outcome, error: str = "") -> None:
 def main() -> int:
     """Copy; return 0 if the copy finished, even if files failed."""
     given = json.load(sys.stdin)
-    outcome = Outcome()
+    outcome = MirrorOutcome()
     over = threading.Event()
 
     def tell() -> None:

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from chalicelib.configuration import run_as
-from infra.emulator.s3.reader import Reader
+from infra.emulator.s3.reader import ObjectReader
 
 POWERFUL = frozenset(
     {
@@ -47,9 +47,9 @@ class MachineUser:
     home: str
 
     @property
-    def reader(self) -> Reader:
+    def reader(self) -> ObjectReader:
         """The user as a reader of files."""
-        return Reader(self.unix_id, self.group, self.more_groups)
+        return ObjectReader(self.unix_id, self.group, self.more_groups)
 
 
 def find(name: str, own: Collection[int]) -> MachineUser | str:

@@ -56,13 +56,13 @@ class MirrorJob:
     verify: str = "transferred"
     """See :attr:`chalicelib.syncs.definition.SyncDefinition.verify`."""
     largest: int | None = None
-    """Objects larger than this are named in :attr:`Outcome.large` instead of copied."""
+    """Objects larger than this are named in :attr:`MirrorOutcome.large` instead of copied."""
     durable: bool = False
     threads: int = THREADS
 
 
 @dataclass(slots=True)
-class Outcome:
+class MirrorOutcome:
     """The work done so far; many threads change it, under its lock."""
 
     files_seen: int = 0
@@ -128,7 +128,7 @@ class _TooLarge(Exception):
 class Mirror:
     """One job in progress."""
 
-    def __init__(self, job: MirrorJob, bucket: Bucket, outcome: Outcome) -> None:
+    def __init__(self, job: MirrorJob, bucket: Bucket, outcome: MirrorOutcome) -> None:
         self._job = job
         self._bucket = bucket
         self._outcome = outcome

@@ -9,7 +9,14 @@ from typing import Any, TypedDict
 
 from chalicelib import telemetry
 from chalicelib.applying import contents, store
-from chalicelib.applying.decision import Pointer, Standing, Upload, noted, standing, switched
+from chalicelib.applying.decision import (
+    ConfigurationStanding,
+    ConfigurationUpload,
+    Pointer,
+    noted,
+    standing,
+    switched,
+)
 from chalicelib.applying.effects import changed, effects
 from chalicelib.applying.model import Change, ConfigurationRow
 from chalicelib.apps import store as apps
@@ -108,7 +115,7 @@ def apply(
     by: str,
     now: float,
     notes: Iterable[str] = (),
-    upload: Upload | None = None,
+    upload: ConfigurationUpload | None = None,
 ) -> ConfigurationRow | None:
     """Let a configuration in the bucket hold, or record why it cannot; return the entry.
 
@@ -135,9 +142,9 @@ def apply(
     def decide(before: Pointer) -> tuple[Pointer, ConfigurationRow] | None:
         if upload is not None:
             match standing(before, upload):
-                case Standing.REPEATED | Standing.OUTDATED:
+                case ConfigurationStanding.REPEATED | ConfigurationStanding.OUTDATED:
                     return None
-                case Standing.OVERTAKEN:
+                case ConfigurationStanding.OVERTAKEN:
                     return noted(before, upload), _overtaken(configuration_id, content, by, now)
         row = _row(Change.APPLIED, configuration_id, by, now)
         row.file = content.file
@@ -158,15 +165,15 @@ def refuse(
     by: str,
     now: float,
     errors: Iterable[Finding] = (),
-    upload: Upload | None = None,
+    upload: ConfigurationUpload | None = None,
 ) -> ConfigurationRow | None:
     """Record why a file cannot be applied; return None as :func:`apply` does."""
     found = list(map(str, errors))
 
     def decide(before: Pointer) -> tuple[Pointer, ConfigurationRow] | None:
         if upload is not None and standing(before, upload) in (
-            Standing.REPEATED,
-            Standing.OUTDATED,
+            ConfigurationStanding.REPEATED,
+            ConfigurationStanding.OUTDATED,
         ):
             return None
         row = _row(Change.REFUSED, configuration_id, by, now)

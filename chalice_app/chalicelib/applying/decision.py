@@ -24,7 +24,7 @@ class Pointer:
     """When another configuration, or none, took the place of the one before."""
 
 
-class Upload(NamedTuple):
+class ConfigurationUpload(NamedTuple):
     """One upload of a file into the bucket."""
 
     position: str
@@ -33,7 +33,7 @@ class Upload(NamedTuple):
     """When it was made, to the second below."""
 
 
-class Standing(Enum):
+class ConfigurationStanding(Enum):
     """Where an upload stands among the changes so far."""
 
     NEW = auto()
@@ -45,17 +45,25 @@ class Standing(Enum):
     """Since the upload, another change was made by a command."""
 
 
-def standing(pointer: Pointer, upload: Upload) -> Standing:
+def standing(pointer: Pointer, upload: ConfigurationUpload) -> ConfigurationStanding:
     """Return where an upload stands.
 
     An upload and a command in the same second: what arrives last counts.
     """
     if pointer.upload is not None and upload.position <= pointer.upload:
-        return Standing.REPEATED if upload.position == pointer.upload else Standing.OUTDATED
-    return Standing.OVERTAKEN if upload.at < int(pointer.at) else Standing.NEW
+        return (
+            ConfigurationStanding.REPEATED
+            if upload.position == pointer.upload
+            else ConfigurationStanding.OUTDATED
+        )
+    return (
+        ConfigurationStanding.OVERTAKEN
+        if upload.at < int(pointer.at)
+        else ConfigurationStanding.NEW
+    )
 
 
-def noted(pointer: Pointer, upload: Upload | None) -> Pointer:
+def noted(pointer: Pointer, upload: ConfigurationUpload | None) -> Pointer:
     """Return the pointer after an entry that changes nothing."""
     number = pointer.number + 1
     if upload is None:
@@ -64,7 +72,10 @@ def noted(pointer: Pointer, upload: Upload | None) -> Pointer:
 
 
 def switched(
-    pointer: Pointer, configuration: str | None, at: float, upload: Upload | None = None
+    pointer: Pointer,
+    configuration: str | None,
+    at: float,
+    upload: ConfigurationUpload | None = None,
 ) -> Pointer:
     """Return the pointer after a change to a configuration, or to none."""
     previous = pointer.previous
@@ -73,14 +84,14 @@ def switched(
     return replace(noted(pointer, upload), configuration=configuration, previous=previous, at=at)
 
 
-class Entry(NamedTuple):
+class HistoryEntry(NamedTuple):
     """An entry of the history, as far as it decides what is kept."""
 
     number: int
     configuration: str | None
 
 
-def outlived(pointer: Pointer, entries: list[Entry]) -> tuple[list[int], list[str]]:
+def outlived(pointer: Pointer, entries: list[HistoryEntry]) -> tuple[list[int], list[str]]:
     """Return the numbers of entries to remove, and the configurations that nothing needs then.
 
     Nobody else can come to need one of them: a rollback leads to what the pointer or one of the

@@ -28,7 +28,7 @@ _ENDING = ".html"
 _HEALTH_NAME = re.compile(r"health-check(?:-([A-Za-z0-9._~-]{1,64}))?\Z")
 
 
-class Files(Protocol):
+class GatheredFiles(Protocol):
     """Where the files are."""
 
     def names(self, folder: str) -> Sequence[str] | None:
@@ -51,7 +51,7 @@ class Gathered:
     """What is missing, or cannot be used."""
 
 
-def gather(content: bytes, file: str, files: Files) -> Gathered:
+def gather(content: bytes, file: str, files: GatheredFiles) -> Gathered:
     """Collect what a file names; raise :class:`BadConfiguration` if something is too large.
 
     Of a file with errors, only the text is kept.
@@ -80,7 +80,7 @@ def gather(content: bytes, file: str, files: Files) -> Gathered:
 
 
 class _Gatherer:
-    def __init__(self, files: Files) -> None:
+    def __init__(self, files: GatheredFiles) -> None:
         self._files = files
         self.notes: list[str] = []
 
@@ -182,14 +182,14 @@ class OnDisk:
     """The files of this machine."""
 
     def names(self, folder: str) -> Sequence[str] | None:
-        """See :class:`Files`."""
+        """See :class:`GatheredFiles`."""
         try:
             return [entry.name for entry in os.scandir(folder) if entry.is_file()]
         except (FileNotFoundError, NotADirectoryError):
             return None
 
     def read(self, path: str, most: int) -> bytes | None:
-        """See :class:`Files`."""
+        """See :class:`GatheredFiles`."""
         try:
             with Path(path).open("rb") as file:
                 return file.read(most + 1)
@@ -197,7 +197,7 @@ class OnDisk:
             return None
 
     def where(self, path: str) -> str:
-        """See :class:`Files`."""
+        """See :class:`GatheredFiles`."""
         return path
 
 
@@ -208,7 +208,7 @@ class InBucket:
         self._bucket = bucket
 
     def names(self, folder: str) -> Sequence[str] | None:
-        """See :class:`Files`."""
+        """See :class:`GatheredFiles`."""
         prefix = f"{file_key(folder).rstrip('/')}/"
         names: list[str] = []
         pages = (
@@ -223,7 +223,7 @@ class InBucket:
         return names or None
 
     def read(self, path: str, most: int) -> bytes | None:
-        """See :class:`Files`."""
+        """See :class:`GatheredFiles`."""
         try:
             answer = clients.client("s3").get_object(Bucket=self._bucket, Key=file_key(path))
         except ClientError as error:
@@ -234,5 +234,5 @@ class InBucket:
         return content
 
     def where(self, path: str) -> str:
-        """See :class:`Files`."""
+        """See :class:`GatheredFiles`."""
         return f"s3://{self._bucket}/{file_key(path)}"

@@ -1,7 +1,7 @@
 """The table of configurations: a change is one conditional write of pointer and entry."""
 
 from chalicelib.applying import contents
-from chalicelib.applying.decision import KEPT, Entry, Pointer, outlived
+from chalicelib.applying.decision import KEPT, HistoryEntry, Pointer, outlived
 from chalicelib.applying.model import HISTORY, POINTER, Change, ConfigurationRow, entry_key
 from chalicelib.aws.tables import Together
 
@@ -70,7 +70,7 @@ def can_hold(configuration_id: str, pointer: Pointer, entries: list[Configuratio
 def tidy(bucket: str, pointer: Pointer) -> None:
     """Remove what the history holds no more. If this breaks off, the next call goes on."""
     rows = {int(row.entry): row for row in ConfigurationRow.query(HISTORY, consistent_read=True)}
-    entries = [Entry(number, row.configuration) for number, row in rows.items()]
+    entries = [HistoryEntry(number, row.configuration) for number, row in rows.items()]
     old, unneeded = outlived(pointer, entries)
     for configuration_id in unneeded:
         contents.remove(bucket, configuration_id)

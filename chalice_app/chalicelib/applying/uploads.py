@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib import telemetry
 from chalicelib.applying import changes, contents, store
-from chalicelib.applying.decision import Standing, Upload, standing
+from chalicelib.applying.decision import ConfigurationStanding, ConfigurationUpload, standing
 from chalicelib.applying.gathering import LARGEST_TEXT, InBucket, gather
 from chalicelib.applying.model import ConfigurationRow
 from chalicelib.aws import clients
@@ -28,15 +28,15 @@ def on_upload(event: Mapping[str, Any], bucket: str, clock: Callable[[], float])
         return
     found = detail["object"]
     sequencer = found.get("sequencer", "")
-    upload = Upload(
+    upload = ConfigurationUpload(
         upload_order(event["time"], sequencer),
         datetime.fromisoformat(event["time"].replace("Z", "+00:00")).timestamp(),
     )
     match standing(store.pointer(), upload):
-        case Standing.OUTDATED:
+        case ConfigurationStanding.OUTDATED:
             telemetry.logger.info("a later upload was applied", extra={"upload": upload.position})
             return
-        case Standing.REPEATED:
+        case ConfigurationStanding.REPEATED:
             show(bucket)
             return
     content = _fetch(bucket, found.get("etag", ""))

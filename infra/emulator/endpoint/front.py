@@ -19,7 +19,7 @@ from infra.emulator.aws_errors import AwsError, error_response
 from infra.emulator.counters import Counters
 from infra.emulator.dynamodb import limits as dynamodb_limits
 from infra.emulator.endpoint.bodies import LARGEST_DOCUMENT_BYTES, Body, read_document, read_object
-from infra.emulator.endpoint.listeners import Listener, Listening
+from infra.emulator.endpoint.listeners import EndpointListener, Listening
 from infra.emulator.endpoint.operations import operation_of
 from infra.emulator.endpoint.signing import UNSIGNED_PAYLOAD, Signature, read_signature, verify
 from infra.emulator.endpoint.slow_clients import SlowClients
@@ -126,7 +126,7 @@ class Front:
         self._looking = asyncio.create_task(self._slow.run(), name="slow clients")
         await web.TCPSite(self._runner, "127.0.0.1", self._settings.port, backlog=1024).start()
 
-    async def listen(self, listeners: Iterable[Listener]) -> None:
+    async def listen(self, listeners: Iterable[EndpointListener]) -> None:
         """Let visitors in by these ports, too, and by no others.
 
         There they reach the two APIs, and S3 by presigned URLs. Raise :class:`CannotStart`.

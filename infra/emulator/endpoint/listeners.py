@@ -45,7 +45,7 @@ class Tls(NamedTuple):
         return made
 
 
-class Listener(NamedTuple):
+class EndpointListener(NamedTuple):
     """One port, on one address or on all."""
 
     port: int
@@ -66,16 +66,16 @@ class Listening:
 
     def __init__(self, runner: web.AppRunner) -> None:
         self._runner = runner
-        self._sites: dict[Listener, web.BaseSite] = {}
+        self._sites: dict[EndpointListener, web.BaseSite] = {}
 
-    async def become(self, wanted: Iterable[Listener]) -> None:
+    async def become(self, wanted: Iterable[EndpointListener]) -> None:
         """Listen on these ports and no others; open connections go on.
 
         Raise :class:`CannotStart` if one is not possible; then everything stays as it was.
         """
         new = tuple(dict.fromkeys(wanted))
         contexts = {each: each.tls.context() for each in new if each.tls is not None}
-        opened: dict[Listener, socket.socket] = {}
+        opened: dict[EndpointListener, socket.socket] = {}
         # A certificate may have changed under its name, so what speaks TLS listens anew.
         kept = {each for each in new if each in self._sites and each.tls is None}
         free = {(each.port, each.address) for each in self._sites if each not in kept}
@@ -100,7 +100,7 @@ class Listening:
                 self._sites[each] = site
 
 
-def _open(listener: Listener) -> socket.socket:
+def _open(listener: EndpointListener) -> socket.socket:
     address = listener.address
     families = (
         [(socket.AF_INET6, "::"), (socket.AF_INET, "0.0.0.0")]  # noqa: S104

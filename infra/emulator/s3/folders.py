@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from infra.emulator.s3.reader import Reader, as_reader
+from infra.emulator.s3.reader import ObjectReader, as_reader
 
 _STEP = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -25,7 +25,7 @@ _KERNEL = ("/proc", "/sys")
 """File systems whose files tell of this process, not of the reader."""
 
 
-class Entry(NamedTuple):
+class ShownEntry(NamedTuple):
     """A file or a folder below the shown folder."""
 
     name: str
@@ -39,7 +39,7 @@ class Entry(NamedTuple):
         return f'"{self.modified_ns:x}-{self.size:x}"'
 
     @classmethod
-    def of(cls, name: str, status: os.stat_result) -> "Entry | None":
+    def of(cls, name: str, status: os.stat_result) -> "ShownEntry | None":
         """Return an entry; None for what is not shown."""
         if stat.S_ISDIR(status.st_mode):
             return cls(name, True, 0, status.st_mtime_ns)
@@ -53,23 +53,23 @@ class ShownFolder:
     """A folder of this machine, shown to one reader."""
 
     folder: Path
-    reader: Reader
+    reader: ObjectReader
 
-    def entries(self, path: str) -> list[Entry] | None:
+    def entries(self, path: str) -> list[ShownEntry] | None:
         """Return the content of the folder at a relative path; None if there is none.
 
         Raise :class:`PermissionError` if the reader may not list it.
         """
         return as_reader(self.reader, lambda: self._entries(_parts(path)))
 
-    def open(self, path: str) -> tuple[int, Entry] | None:
+    def open(self, path: str) -> tuple[int, ShownEntry] | None:
         """Return a descriptor of the file at a relative path; None if there is none.
 
         Raise :class:`PermissionError` if the reader may not read it.
         """
         return as_reader(self.reader, lambda: self._open(_parts(path)))
 
-    def _entries(self, parts: list[str]) -> list[Entry] | None:
+    def _entries(self, parts: list[str]) -> list[ShownEntry] | None:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError), self._walk(parts) as at:
             if not stat.S_ISDIR(os.fstat(at).st_mode):
                 return None
@@ -82,18 +82,18 @@ class ShownFolder:
             return [each for each in found if each is not None]
         return None
 
-    def _entry(self, parts: list[str], found: os.DirEntry[str]) -> Entry | None:
+    def _entry(self, parts: list[str], found: os.DirEntry[str]) -> ShownEntry | None:
         try:
             if not found.is_symlink():
-                return Entry.of(found.name, found.stat(follow_symlinks=False))
+                return ShownEntry.of(found.name, found.stat(follow_symlinks=False))
             with self._walk([*parts, found.name]) as at:
-                return Entry.of(found.name, os.fstat(at))
+                return ShownEntry.of(found.name, os.fstat(at))
         except OSError:
             return None  # it leads nowhere, or where this reader may not go
 
-    def _open(self, parts: list[str]) -> tuple[int, Entry] | None:
+    def _open(self, parts: list[str]) -> tuple[int, ShownEntry] | None:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError), self._walk(parts) as at:
-            entry = Entry.of(parts[-1] if parts else "", os.fstat(at))
+            entry = ShownEntry.of(parts[-1] if parts else "", os.fstat(at))
             if entry is None or entry.is_folder:
                 return None
             return os.dup(at), entry

@@ -18,7 +18,7 @@ _WHICH = ctypes.c_uint(-1)
 """As an argument: change nothing, and say what holds."""
 
 
-class Reader(NamedTuple):
+class ObjectReader(NamedTuple):
     """A user, by numbers."""
 
     user: int
@@ -26,7 +26,7 @@ class Reader(NamedTuple):
     groups: tuple[int, ...] = ()
 
 
-def as_reader(reader: Reader, call: Callable[[], T]) -> T:
+def as_reader(reader: ObjectReader, call: Callable[[], T]) -> T:
     """Return what ``call`` returns with the reader's rights, or raise what it raises.
 
     If this process is not root, it has its own rights.
@@ -51,7 +51,7 @@ def as_reader(reader: Reader, call: Callable[[], T]) -> T:
     return results[0]
 
 
-def _become(reader: Reader) -> None:
+def _become(reader: ObjectReader) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     groups = (ctypes.c_uint * len(reader.groups))(*reader.groups)
     number = _SETGROUPS.get(platform.machine())

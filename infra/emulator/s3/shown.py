@@ -20,7 +20,7 @@ from aiohttp import web
 from infra.emulator.aws_errors import AwsError
 from infra.emulator.endpoint.operations import s3_path
 from infra.emulator.keys import AccessKey
-from infra.emulator.s3.folders import Entry, ShownFolder
+from infra.emulator.s3.folders import ShownEntry, ShownFolder
 
 MOST_KEYS = 1000
 _BLOCK = 1 << 18
@@ -91,7 +91,9 @@ class ShownFolders:
             if each.name.startswith(beginning)
         }
         if entries is not None and not listed and not beginning:
-            listed[f"{folder}/"] = Entry("", False, 0, 0)  # an empty folder, as consoles make it
+            listed[f"{folder}/"] = ShownEntry(
+                "", False, 0, 0
+            )  # an empty folder, as consoles make it
         try:
             most = max(0, min(MOST_KEYS, int(query.get("max-keys", MOST_KEYS))))
             after = _after(query.get("continuation-token"), query.get("start-after", ""))
@@ -121,7 +123,7 @@ class ShownFolders:
             os.close(file)
 
 
-async def _answer(request: web.Request, file: int, entry: Entry) -> web.StreamResponse:
+async def _answer(request: web.Request, file: int, entry: ShownEntry) -> web.StreamResponse:
     matching = request.headers.get("If-Match")
     if matching is not None and matching not in (entry.etag, "*"):
         raise AwsError("PreconditionFailed", "At least one of the preconditions failed.", 412)
@@ -175,7 +177,7 @@ def _listing(
     bucket: str,
     prefix: str,
     page: Sequence[str],
-    listed: dict[str, Entry],
+    listed: dict[str, ShownEntry],
     cut: bool,
     *,
     encoded: bool,

@@ -125,7 +125,7 @@ def test_a_template_that_is_wrong_is_named_with_its_line_and_others_are_not_read
 def test_a_page_that_gets_too_large_makes_way_for_sheens_own() -> None:
     own = pages.folder("many", [], [FolderLine(str(n), str(n)) for n in range(200)])
     each = "{{#each @root.files}}"
-    source = each * 4 + "x" + "{{/each}}" * 4
+    source = each * 4 + "x" * 1000 + "{{/each}}" * 4
     assert own.by(Templates({"directoryIndex": source})) is own
 
 

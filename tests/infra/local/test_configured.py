@@ -9,23 +9,23 @@ from pathlib import Path
 import pytest
 
 from chalicelib.configuration.shiny_server_conf.reading import read
-from infra.emulator.endpoint.listeners import Listener, Tls
+from infra.emulator.endpoint.listeners import EndpointListener, Tls
 from infra.emulator.errors import CannotStart
 from infra.local import configured, users
-from infra.local.configured import Machine
+from infra.local.configured import ConfiguredMachine
 
 SHIPPED = pwd.getpwuid(33).pw_name
 """A system user that Debian always has: www-data."""
 
 
-def found(text: str, own: set[int] | None = None) -> tuple[Machine | None, list[str]]:
+def found(text: str, own: set[int] | None = None) -> tuple[ConfiguredMachine | None, list[str]]:
     reading = read(text, "c")
     assert reading.configuration is not None, [str(error) for error in reading.errors]
     machine, errors = configured.find(reading.configuration, own or set())
     return machine, [str(error) for error in errors]
 
 
-def machine_of(text: str) -> Machine:
+def machine_of(text: str) -> ConfiguredMachine:
     machine, errors = found(text)
     assert machine is not None, errors
     return machine
@@ -40,7 +40,7 @@ def test_debians_file_names_one_tree_one_user_and_one_port() -> None:
         ("/srv/shiny-server", SHIPPED)
     ]
     assert [user.unix_id for user in machine.users] == [33]
-    assert machine.listeners == (Listener(3838),)
+    assert machine.listeners == (EndpointListener(3838),)
     (shown,) = machine.shown("bucket")
     assert (shown.prefix, shown.folder.folder) == (
         "site/srv/shiny-server/",
@@ -56,9 +56,9 @@ def test_ports_and_addresses_are_those_of_the_servers() -> None:
         f" server {{ listen 80 ::1; {body} }} server {{ listen 81 127.0.0.2; {body} }}"
     )
     assert set(machine.listeners) == {
-        Listener(3838),
-        Listener(80, "::1"),
-        Listener(81, "127.0.0.2"),
+        EndpointListener(3838),
+        EndpointListener(80, "::1"),
+        EndpointListener(81, "127.0.0.2"),
     }
 
 
@@ -117,10 +117,10 @@ def test_trees_are_links_of_the_file_system(tmp_path: Path) -> None:
     efs, srv = tmp_path / "efs", tmp_path / "srv"
     efs.mkdir()
 
-    def with_(*folders: str) -> Machine:
+    def with_(*folders: str) -> ConfiguredMachine:
         user = users.find(SHIPPED, set())
         assert not isinstance(user, str)
-        return Machine(
+        return ConfiguredMachine(
             (user,), tuple(configured.Tree(name, srv / name[1:], user) for name in folders), ()
         )
 
@@ -146,6 +146,6 @@ def test_certificates_are_tried_before_anything_changes(tmp_path: Path) -> None:
         [*command, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True
     )
     (listener,) = machine_of(text).listeners
-    assert listener == Listener(443, "*", Tls(key, certificate, "tlsv11"))
+    assert listener == EndpointListener(443, "*", Tls(key, certificate, "tlsv11"))
     with pytest.raises(CannotStart, match="cannot be used"):
         Tls(certificate, key).context()

@@ -22,7 +22,7 @@ from botocore.credentials import Credentials
 
 from tasks.mirror import s3
 from tasks.mirror.s3 import Bucket, ReadFailed
-from tasks.mirror.work import MISSES, PART, Mirror, MirrorJob, Outcome
+from tasks.mirror.work import MISSES, PART, Mirror, MirrorJob, MirrorOutcome
 from tests.support.effort import amount
 from tests.support.s3_stand import NOON, Stand, Store
 
@@ -48,8 +48,8 @@ class Place:
         self.folder.mkdir()
         self.bucket = Bucket("data", Credentials("key", "secret"), "us-east-1", url)
 
-    def mirror(self, **job: Any) -> Outcome:
-        outcome = Outcome()
+    def mirror(self, **job: Any) -> MirrorOutcome:
+        outcome = MirrorOutcome()
         Mirror(MirrorJob("p/", self.folder, self.incoming, **job), self.bucket, outcome).run()
         return outcome
 
@@ -279,7 +279,7 @@ def test_when_nothing_gets_through_not_all_is_tried(
         "_ask",
         lambda path, _: tried.append(path) or (_ for _ in ()).throw(s3.ReadFailed("S3: no")),
     )
-    outcome = Outcome()
+    outcome = MirrorOutcome()
     Mirror(MirrorJob("p/", place.folder, place.incoming, threads=4), place.bucket, outcome).keys(
         dict.fromkeys(keys, 1)
     )
@@ -329,7 +329,7 @@ def test_a_large_object_that_was_replaced_since_it_was_listed_comes_as_it_is_now
     store: Store, place: Place, size: int
 ) -> None:
     store.put("p/f", b"n" * size)
-    outcome = Outcome()
+    outcome = MirrorOutcome()
     Mirror(MirrorJob("p/", place.folder, place.incoming), place.bucket, outcome).keys(
         {"f": 3 * PART}
     )
@@ -343,7 +343,7 @@ def test_single_keys_come_as_they_are_now_and_large_ones_are_named(
 ) -> None:
     store.put("p/small |+ä", b"1")
     store.put("p/large", b"x" * 100)
-    outcome = Outcome()
+    outcome = MirrorOutcome()
     Mirror(
         MirrorJob("p/", place.folder, place.incoming, largest=10, durable=True),
         place.bucket,
@@ -371,7 +371,7 @@ def test_an_urgent_folder_is_made_and_a_key_that_leads_out_of_it_fails_alone(
     keys = ["new/folder/", "../../other/data/f", "nul\0", "good"]
     for key in keys:
         store.put(f"p/{key}", b"1")
-    outcome = Outcome()
+    outcome = MirrorOutcome()
     Mirror(MirrorJob("p/", place.folder, place.incoming), place.bucket, outcome).keys(
         dict.fromkeys(keys, 1)
     )

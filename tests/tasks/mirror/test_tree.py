@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from chalicelib.syncs.keys import unfit
 from tasks.mirror.s3 import Bucket
 from tasks.mirror.tree import ImpossiblePath, MirrorTree
-from tasks.mirror.work import Mirror, MirrorJob, Outcome
+from tasks.mirror.work import Mirror, MirrorJob, MirrorOutcome
 from tests.support.s3_stand import Stand, Store
 
 NAMES = st.sampled_from(["..", ".", "", "a", "b", "other", "data", "f", "nul\0", "x" * 256, "ä |+"])
@@ -67,7 +67,7 @@ def test_no_urgent_key_leads_out_of_the_folder_and_each_is_dealt_with(
     store.objects.clear()
     for key in keys:
         store.put(f"p/{key}", b"new")
-    outcome = Outcome()
+    outcome = MirrorOutcome()
     with world() as place:
         before = place.outside()
         Mirror(MirrorJob("p/", place.folder, place.incoming), bucket, outcome).keys(

@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 from infra.emulator.aws_errors import AwsError, error_response
 from infra.emulator.endpoint.operations import operation_of
 from infra.emulator.s3.folders import ShownFolder
-from infra.emulator.s3.reader import Reader, as_reader
+from infra.emulator.s3.reader import ObjectReader, as_reader
 from infra.emulator.s3.shown import Shown, ShownFolders
 
 READER, OTHER = 150_011, 150_012
@@ -38,7 +38,7 @@ def tree() -> Iterator[Path]:
 @pytest.fixture
 async def s3(tree: Path) -> AsyncIterator[Any]:
     shown = ShownFolders(
-        lambda: [Shown("bucket", "site/srv/", ShownFolder(tree, Reader(READER, READER)))]
+        lambda: [Shown("bucket", "site/srv/", ShownFolder(tree, ObjectReader(READER, READER)))]
     )
 
     async def answer(request: web.Request) -> web.StreamResponse:
@@ -201,7 +201,7 @@ def test_a_call_with_less_rights_leaves_this_process_as_it_was(tree: Path) -> No
     (tree / "secret").chmod(0o600)
     before = Path("/proc/self/status").read_text()
     with pytest.raises(PermissionError):
-        as_reader(Reader(READER, READER, (OTHER,)), (tree / "secret").read_text)
+        as_reader(ObjectReader(READER, READER, (OTHER,)), (tree / "secret").read_text)
     assert (tree / "secret").read_text() == "x"
     kept = ("Uid:", "Gid:", "Groups:", "CapEff:")
     assert [line for line in before.splitlines() if line.startswith(kept)] == [
