@@ -14,7 +14,7 @@ from sheen.console import progress, say
 from sheen.publish import is_published, publish
 
 if TYPE_CHECKING:
-    from infra.local.configured import Machine
+    from infra.local.configured import ConfiguredMachine
     from infra.local.stack import Stack
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
@@ -70,7 +70,7 @@ async def run(file: Path | None = None) -> int:
     return 0
 
 
-def _machine(file: Path, stack: "Stack") -> "Machine | None":
+def _machine(file: Path, stack: "Stack") -> "ConfiguredMachine | None":
     """Read a configuration; show what is wrong and return None, or what it wants of this machine.
 
     Raise :class:`OSError` if there is no such file.
@@ -92,7 +92,7 @@ def _machine(file: Path, stack: "Stack") -> "Machine | None":
     return machine
 
 
-async def _serve(stack: "Stack", file: Path, machine: "Machine") -> int:
+async def _serve(stack: "Stack", file: Path, machine: "ConfiguredMachine") -> int:
     """Serve by a configuration until the stack ends; return the exit status."""
     again = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, again.set)
@@ -127,7 +127,7 @@ async def _read_again(stack: "Stack", file: Path, again: asyncio.Event) -> None:
             progress(f"sheen: {error}; what held before goes on")
 
 
-async def _apply(stack: "Stack", file: Path, machine: "Machine") -> bool:
+async def _apply(stack: "Stack", file: Path, machine: "ConfiguredMachine") -> bool:
     """Serve as a configuration says; return whether it was applied."""
     await stack.take(machine)
     return await asyncio.to_thread(config.apply, deployment.use(), file) == 0
