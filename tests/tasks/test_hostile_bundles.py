@@ -130,6 +130,7 @@ def bzip2_inside() -> bytes:
     return out.getvalue()
 
 
+LOOKED_FOR = "an app.R, or a server.R with ui.R or www/index.html, or an app.py that imports shiny"
 BOTH: list[tuple[str, list[tuple[str, bytes]], dict[str, int], str]] = [
     ("up", with_paths("../x"), {}, 'path "../x" leaves the bundle (entry 2)'),
     ("up later", with_paths("a/../../x"), {}, 'path "a/../../x" leaves the bundle (entry 2)'),
@@ -198,16 +199,15 @@ BOTH: list[tuple[str, list[tuple[str, bytes]], dict[str, int], str]] = [
         {},
         "it has more than 200 entries; leave data out, or pack it",
     ),
-    ("empty", [], {}, "it is empty; put app.R, or server.R and ui.R, into it"),
-    ("only folders", [("a/", b"")], {}, "it is empty; put app.R, or server.R and ui.R, into it"),
+    ("empty", [], {}, f"it is empty; put {LOOKED_FOR} into it"),
+    ("only folders", [("a/", b"")], {}, f"it is empty; put {LOOKED_FOR} into it"),
     ("half an app", [("server.R", b"")], {}, "server.R has no ui.R or www/index.html beside it; add one of them there"),  # noqa: E501
     ("the other half", [("ui.R", b"")], {}, "ui.R has no server.R beside it; add one"),
     (
         "too deep",
         [("a/b/app.R", b"")],
         {},
-        "no app is in it; app.R, server.R with ui.R or www/index.html, or app.py must be "
-"at the top or in the one folder at the top "
+        f"no app is in it; {LOOKED_FOR} must be at the top or in the one folder at the top "
         '(it was found at "a/b/app.R": pack that folder)',
     ),
     *(
@@ -216,7 +216,7 @@ BOTH: list[tuple[str, list[tuple[str, bytes]], dict[str, int], str]] = [
             [(name, b""), ("data.csv", b"")],
             {},
             f"{name} makes it {what}, which Sheen does not serve yet; it serves Shiny apps: "
-            "an app.R, a server.R with ui.R or www/index.html, or an app.py that imports shiny",
+            f"{LOOKED_FOR}",
         )
         for name, what in (
             ("report.Rmd", "an R Markdown document"),

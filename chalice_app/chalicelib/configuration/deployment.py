@@ -70,7 +70,10 @@ class Settings:
     See :mod:`chalicelib.visits.address`. Only functions.
     """
     one_machine: bool = setting(default=False)
-    """Whether everything runs on one machine, whose load the health check tells. Only functions."""
+    """Whether everything runs on one machine. Only functions.
+
+    The health check tells its load, and a configuration's apps run in their folders.
+    """
     efs: str = setting(default="")
     """Where the file system with the apps' versions is mounted; only tasks."""
     trees: Mapping[str, str] = setting(

@@ -33,7 +33,7 @@ def kind_of(paths: Iterable[str], content: Content) -> KindOfVersion | str:
                 why = why or f"{refusal.why}."
     if why:
         return why
-    if (other := refused.found_in(files.names)) is not None:
+    if (other := refused.found_in(files.paths)) is not None:
         file, words = other
         return f"{file} makes it {words}, which Sheen does not serve yet."
     looked_for = ", or ".join(kind.looked_for for kind in served.KINDS if kind.has_instance)

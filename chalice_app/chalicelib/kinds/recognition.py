@@ -46,7 +46,7 @@ def shape_of(paths: Iterable[str], bundle: str, content: Content) -> Shape:
                 refusals.append(refusal)
     if refusals:
         raise BadBundle(f"bundle {bundle}: {refusals[0].why}")
-    if (found := refused.found_in(app.names)) is not None:
+    if (found := refused.found_in(app.paths)) is not None:
         file, words = found
         raise BadBundle(
             f"bundle {bundle}: {file} makes it {words}, which Sheen does not serve yet; "

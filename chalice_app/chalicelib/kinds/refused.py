@@ -43,14 +43,12 @@ def words_of(appmode: str) -> str:
     return next((each.words for each in REFUSED if appmode in each.appmodes), "something else")
 
 
-def found_in(names: frozenset[str]) -> tuple[str, str] | None:
-    """Return the file that makes a bundle something that is not served, and the words for it.
-
-    ``names`` are paths in lower case.
-    """
+def found_in(paths: frozenset[str]) -> tuple[str, str] | None:
+    """Return the file that makes a bundle something that is not served, and the words for it."""
     for each in REFUSED:
         pattern = re.compile(each.file) if each.file else None
-        hit = min((name for name in names if pattern and pattern.fullmatch(name)), default=None)
+        hits = (path for path in paths if pattern and pattern.fullmatch(path.lower()))
+        hit = min(hits, default=None)
         if hit is not None:
             return hit, each.words
     return None

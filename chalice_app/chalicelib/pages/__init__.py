@@ -47,6 +47,7 @@ __all__ = [
     "no_machine",
     "not_allowed",
     "not_found",
+    "not_published",
     "nothing_here",
     "sign_in",
     "sign_out",
@@ -293,6 +294,16 @@ def nothing_here(path: str) -> Page:
         404,
         title="Page not found",
         message="Nothing is at this address. If somebody sent you here, ask them.",
+        path=path[:300],
+    )
+
+
+def not_published(path: str) -> Page:
+    """Return a 404 of an app that a configuration names, and that nobody has published yet."""
+    return _error_page(
+        404,
+        title="This app is not published yet",
+        message="The configuration has an app at this address, but nothing is published here.",
         path=path[:300],
     )
 

@@ -69,8 +69,9 @@ class ByConfiguration:
         trees: Trees,
         sender: Sender,
         clock: Callable[[], float],
-        app_in: AppIn = folders.app_of,
+        app_in: AppIn | None = folders.app_of,
     ) -> None:
+        """Set up the parts; without ``app_in``, folders lead to apps that are published there."""
         self._trees = trees
         self._sender = sender
         self._clock = clock
@@ -88,7 +89,8 @@ class ByConfiguration:
         """Return what a deployment with these settings needs."""
         trees = Trees(settings.bucket, clock, settings.trees, Members(clock).groups)
         links = Links(settings.bucket, clients.region(), settings.bodies_url)
-        return cls(trees, Sender(trees, links, clients.credentials, clock), clock)
+        sender = Sender(trees, links, clients.credentials, clock)
+        return cls(trees, sender, clock, folders.app_of if settings.one_machine else None)
 
     def find(
         self,
@@ -114,7 +116,7 @@ class ByConfiguration:
             case Closed(location, why):
                 return self._closed(request, location, why)
             case AppAt():
-                return self._app(outcome)
+                return self._app(request, outcome, published)
             case NotFound() if request.path in (ROBOTS, PING):
                 return Placed(published)
             case NotFound(site):
@@ -151,13 +153,25 @@ class ByConfiguration:
         above = applied.matcher.above(replace(arrival, path=published.location.path))
         return self._within(above, published)
 
-    def _app(self, outcome: AppAt) -> Placed:
-        found = AppAtPath.of(self._app_of(outcome))._replace(
-            rest=outcome.rest, location=AppLocation(EVERY_HOST, outcome.prefix or ROOT)
-        )
-        return self._within(outcome.location, found)
+    def _app(
+        self,
+        request: VisitorRequest,
+        outcome: AppAt,
+        published: AppAtPath | RedirectAtPath | NothingAtPath,
+    ) -> Answered | Placed:
+        """Return the app in a folder, or, where no folders run, what is published at its path."""
+        path = outcome.prefix or ROOT
+        if self._app_in is not None:
+            found = AppAtPath.of(self._app_of(outcome, self._app_in))._replace(
+                rest=outcome.rest, location=AppLocation(EVERY_HOST, path)
+            )
+            return self._within(outcome.location, found)
+        if isinstance(published, AppAtPath) and published.location.path == path:
+            return self._within(outcome.location, published)
+        telemetry.logger.info("not published", extra={"folder": outcome.folder, "at": path})
+        return self._at(outcome.location, Answer.page(pages.not_published(request.path)))
 
-    def _app_of(self, outcome: AppAt) -> App:
+    def _app_of(self, outcome: AppAt, app_in: AppIn) -> App:
         """Return the app in a folder, with a short memory; raise :class:`NoUser`."""
         user = user_of(outcome.location, outcome.folder)
         if not user:
@@ -170,7 +184,7 @@ class ByConfiguration:
         if known is None or now - known[0] >= REMEMBERED:
             if len(self._in_folders) >= _MOST_REMEMBERED:
                 self._in_folders.clear()
-            known = self._in_folders[key] = (now, self._app_in(*key, now))
+            known = self._in_folders[key] = (now, app_in(*key, now))
         return known[1]
 
     def _within(self, place: Block | Location, found: AppAtPath) -> Placed:

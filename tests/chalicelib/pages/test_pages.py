@@ -80,6 +80,7 @@ def every_page(text: str) -> Iterable[Page]:
     yield pages.folder(text, [FolderLine(text, "a/")], [FolderLine("b", "b")])
     yield pages.forbidden(text)
     yield pages.nothing_here(text)
+    yield pages.not_published(text)
     form = pages.Form("/__login__", "t")
     yield pages.sign_in(form, "/", problem=text, user=text)
     yield pages.sign_out(form, text)

@@ -43,6 +43,12 @@ def folders(
     return made
 
 
+@pytest.fixture
+def no_folders_run(folders: Folders) -> None:
+    """As on AWS: apps do not run in the folders that a configuration names."""
+    lambdas.here.by_configuration._app_in = None
+
+
 def status(path: str, method: str = "GET") -> int:
     found: int = ask(path, method=method)["statusCode"]
     return found
@@ -239,6 +245,27 @@ def test_a_published_app_lives_within_the_configuration(agent: StandinAgent) -> 
 
 
 CLOSED = "required_user bob;"
+
+
+@pytest.mark.usefixtures("no_folders_run")
+def test_where_no_folders_run_their_apps_are_those_published_at_their_paths(
+    agent: StandinAgent,
+) -> None:
+    write("/srv/hello/app.R", "/srv/later/app.R", "/srv/a.txt")
+    publish("/hello", agent)
+    publish("/one", agent)
+    apply(
+        "frame_options deny; run_as shiny; log_dir /l; server { listen 80;"
+        " location /one { app_dir /apps/one; frame_options sameorigin; }"
+        " location / { site_dir /srv; } }"
+    )
+    assert text("/hello/") == "app /hello /"
+    assert text("/one/x") == "app /one /x"
+    assert header_of(ask("/one/"), "x-frame-options") == ["sameorigin"]
+    assert text("/a.txt") == "text"
+    answer = ask("/later/", BROWSER)
+    assert answer["statusCode"] == 404
+    assert "not published yet" in body_of(answer).decode()
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,7 @@ def decide(name: str, path: str, files: Files, port: int = 3838, host: str = "x.
     return Matcher(read_one(name)).decide(Arrival(path, host, port), files)
 
 
+LOGS = "/var/log/shiny-server"
 APPS = Files(["/srv/shiny-server/hello/!", "/srv/shiny-server/data.csv", "/srv/shiny-server/a/b"])
 
 
@@ -124,6 +125,7 @@ def test_r4_gives_a_nested_location_its_own_scheduler_and_the_rest_of_the_one_ar
         "utilization_scheduler": (5, 0.9, 7),
         "app_session_timeout": 900.0,
         "google_analytics_id": "UA-1-4",
+        "log_dir": LOGS,
     }
     analytics = persistent.find("google_analytics_id")
     assert analytics is not None
@@ -182,6 +184,7 @@ def test_r11_sets_the_limits_of_an_app() -> None:
         "simple_scheduler": 10,
         "app_init_timeout": 180.0,
         "disable_protocols": ("websocket",),
+        "log_dir": LOGS,
     }
 
 
@@ -229,7 +232,11 @@ def test_r22_needs_the_slash_of_a_location() -> None:
 
 
 def test_r24_reads_a_boolean_in_upper_case() -> None:
-    assert settings("R24") == {"disable_websockets": True, "sockjs_disconnect_delay": 300.0}
+    assert settings("R24") == {
+        "disable_websockets": True,
+        "sockjs_disconnect_delay": 300.0,
+        "log_dir": LOGS,
+    }
 
 
 @pytest.mark.parametrize("name", ["R25", "R26", "X10", "D6", "D7"])

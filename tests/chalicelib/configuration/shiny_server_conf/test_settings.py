@@ -30,6 +30,7 @@ def test_the_nearest_layer_wins_and_each_value_knows_its_line() -> None:
         (
             outer,
             {
+                "log_dir": ("/l", "deployment (x.conf:1)"),
                 "reconnect": (False, "deployment (x.conf:2)"),
                 "app_idle_timeout": (30.0, "location (x.conf:9)"),
                 "utilization_scheduler": ((5, 0.5, 2), "location (x.conf:10)"),
@@ -38,6 +39,7 @@ def test_the_nearest_layer_wins_and_each_value_knows_its_line() -> None:
         (
             nested,
             {
+                "log_dir": ("/l", "deployment (x.conf:1)"),
                 "reconnect": (False, "deployment (x.conf:2)"),
                 "app_idle_timeout": (30.0, "location (x.conf:9)"),
                 "app_init_timeout": (90.0, "location (x.conf:11)"),
