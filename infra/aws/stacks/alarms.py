@@ -46,11 +46,14 @@ _ANSWER_THEIR_CALLER = frozenset(
 """``$disconnect`` is best effort in any case (FACTS W3)."""
 
 
-_MADE_UP_FOR = frozenset({"keep_active"})
-"""Functions for which one success within the next thirteen days is enough.
+_MADE_UP_FOR = frozenset({"keep_active", "logins_end"})
+"""Functions whose work is made up for without an alarm, which would cost more than the function.
 
-An alarm would cost more in a month than everything else that the function does.
+``keep_active`` needs one success in thirteen days. What ``logins_end`` does at once, agents do
+within half a minute.
 """
+_TELL_WHEN_LATE = frozenset({"on_errand", "on_sign_in"})
+"""Functions of a stream whose callers wait, and are told, when they are late."""
 
 
 class AlarmsStack(SheenStack):
@@ -91,7 +94,7 @@ class AlarmsStack(SheenStack):
                     if function.name == REST_FUNCTION or function.name.startswith("websocket")
                     else 1,
                 )
-            if function.stream is not None:
+            if function.stream is not None and function.name not in _TELL_WHEN_LATE:
                 self._watch(
                     f"{function.name}-late",
                     f"The function {function.name} is minutes behind its table's stream",
