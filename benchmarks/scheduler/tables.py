@@ -15,6 +15,7 @@ from functools import partial
 
 from chalicelib.apps.model import App
 from chalicelib.aws.tables import Table
+from chalicelib.configuration.above import NOTHING, Above
 from chalicelib.instances.lease import Expired, live
 from chalicelib.instances.model import InstanceRef
 from chalicelib.instances.state import InstanceState
@@ -46,6 +47,8 @@ class Row:
     failure: Mapping[str, str] | None = None
     stopped_at: float | None = None
     ready_at: float | None = None
+    above: str = ""
+    above_number: int = 0
 
     @property
     def ref(self) -> InstanceRef:
@@ -113,8 +116,10 @@ class Instances:
         size: str = "large",
         seen: Row | None = None,
         most: int = 0,
+        above: Above = NOTHING,
     ) -> Row | None:
         assert not most, "the simulated deployment has no ceiling"
+        assert above == NOTHING, "the simulated deployment has no configuration"
         self._pause()
         self._bill.write("PutItem instances", ROW_BYTES)
         there = self.rows[version_id].get(slot)

@@ -58,7 +58,7 @@ class Place:
             "SHEEN_SYNC_RUN": RUN,
             "SHEEN_SYNC_WORK": what,
             "SHEEN_TASK_TOKEN": f"token {number}",
-            "SHEEN_SYNC_STATE_MACHINE": "machine",
+            "SHEEN_SYNC_STATE_MACHINE": "arn:aws:states:us-east-1:123456789012:stateMachine:sync",
         }
         return copy.main(environment, self.end)
 
