@@ -32,11 +32,11 @@ _OURS = """
 import sys
 from pathlib import Path
 from tasks.mirror.s3 import Bucket
-from tasks.mirror.work import Job, Mirror, Outcome
+from tasks.mirror.work import MirrorJob, Mirror, MirrorOutcome
 prefix, folder, careful = sys.argv[1:]
-outcome = Outcome()
+outcome = MirrorOutcome()
 Path(folder).mkdir()
-job = Job(prefix, Path(folder), Path(folder + ".incoming"), verify="transferred" if int(careful) else "none", durable=bool(int(careful)))
+job = MirrorJob(prefix, Path(folder), Path(folder + ".incoming"), verify="transferred" if int(careful) else "none", durable=bool(int(careful)))
 Mirror(job, Bucket.from_environment("data"), outcome).run()
 assert not outcome.files_failed, outcome.failures
 """  # noqa: E501

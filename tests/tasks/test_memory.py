@@ -31,10 +31,10 @@ from pathlib import Path
 import tasks.build
 from chalicelib.publishing import manifest
 from chalicelib.publishing.errors import BadBundle
-from chalicelib.publishing.limits import Limits
+from chalicelib.publishing.limits import BundleLimits
 from tasks.archive import read
 archive, target = Path(sys.argv[1]), Path(sys.argv[2])
-opened = read(archive, archive.name, Limits(unpacked=5 * 1024**3))
+opened = read(archive, archive.name, BundleLimits(unpacked=5 * 1024**3))
 try:
     inventory = opened.check()
     if manifest.FILE in inventory.paths:
