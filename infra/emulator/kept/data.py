@@ -47,6 +47,7 @@ class _Keeper:
         self._console = console
         self._changed: dict[str, None] = {}
         """Tables or keys, in the order of their changes."""
+        self._being_written = ""
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -78,6 +79,7 @@ class _Keeper:
             name = next(iter(self._changed))
             # Remove it before it is read. Later writes must be read again.
             del self._changed[name]
+            self._being_written = name
             try:
                 await self._write(name)
             except (MotoFailed, aiohttp.ClientError, OSError) as error:
@@ -85,6 +87,8 @@ class _Keeper:
             except asyncio.CancelledError:
                 self._changed[name] = None
                 raise
+            finally:
+                self._being_written = ""
 
     async def _write(self, name: str) -> None:
         raise NotImplementedError
@@ -170,11 +174,12 @@ class KeptObjects(_Keeper):
     def changed(self, bucket: str, key: str | None) -> None:
         """Note that an object was written or deleted; None stands for any in the bucket."""
         if bucket == self._bucket and not (key is not None and key.startswith(self._expiring)):
-            self._change(
-                [key]
-                if key is not None
-                else [json.loads(path.read_text())["key"] for path in self._folder.glob("*.json")]
-            )
+            self._change([key] if key is not None else self._any())
+
+    def _any(self) -> list[str]:
+        """Return the keys of all objects that are kept, or just being written."""
+        kept = [json.loads(path.read_text())["key"] for path in self._folder.glob("*.json")]
+        return kept + ([self._being_written] if self._being_written else [])
 
     async def _write(self, name: str) -> None:
         entry_path = self._folder / f"{hashlib.sha256(name.encode()).hexdigest()}.json"
