@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar, assert_never
 from chalicelib import headers, pages, telemetry
 from chalicelib.agents import protocol
 from chalicelib.agents.binding import Binding
-from chalicelib.agents.client import Agent, AgentAnswer, AgentClient
+from chalicelib.agents.client import TIMEOUT, Agent, AgentAnswer, AgentClient
 from chalicelib.agents.errors import AgentGone, AgentSilent
 from chalicelib.applying.current import Current
 from chalicelib.apps.directory import AppAtPath, Directory, NothingAtPath, RedirectAtPath
@@ -61,8 +61,6 @@ from chalicelib.visits.sign_in import SignIn
 if TYPE_CHECKING:
     from chalicelib.visits.by_configuration import ByConfiguration
 
-LONGEST_ANSWER = 28.0
-"""Seconds that the agent may take for an answer; the gateway gives up at 29 (FACTS H1)."""
 _MOST_GONE = 2
 """Gone instances that a page's request tolerates; each may take three seconds to detect.
 
@@ -366,7 +364,7 @@ class Visits:
             return held
         instance, seconds = held
         try:
-            return self._ask(request, found, instance, within=LONGEST_ANSWER - seconds)
+            return self._ask(request, found, instance, within=TIMEOUT - seconds)
         except AgentSilent:
             return later(
                 "the app has started, and takes longer to answer than is left of this "
